@@ -1,0 +1,35 @@
+"""Who acts."""
+
+from dataclasses import dataclass
+
+from acl.registry import Account, Device
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who asks, from which device and address.
+
+    `account` is None for the command line: whoever may run it owns the files and the database
+    anyway, and `name` is then the system's name of that user. `device` is None for a log-in
+    with the account's own password.
+    """
+
+    name: str
+    account: Account | None = None
+    device: Device | None = None
+    address: str = ""
+
+    @classmethod
+    def of(cls, account: Account, device: Device | None = None, address: str = "") -> "Actor":
+        """The actor of a request by `account`."""
+        return cls(account.login, account, device, address)
+
+    @classmethod
+    def console(cls, user: str) -> "Actor":
+        """The actor of a command run by the system's user `user`."""
+        return cls(user, address="console")
+
+    @property
+    def device_name(self) -> str:
+        """The name of the device password, or "" without one."""
+        return self.device.name if self.device else ""
