@@ -1,8 +1,9 @@
 """Who acts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from acl.registry import Account, Device
+from acl.registry import Account, Device, Registry
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,13 @@ class Actor:
     def device_name(self) -> str:
         """The name of the device password, or "" without one."""
         return self.device.name if self.device else ""
+
+    def current(self, registry: Registry, now: datetime) -> "Actor | None":
+        """The same actor as `registry` knows it now; None if it may no longer act."""
+        if self.account is None:
+            return self
+        account = registry.accounts.get(self.account.id)
+        device = self.device and registry.devices.get(self.device.digest)
+        if account is None or not account.active(now) or bool(device) != bool(self.device):
+            return None
+        return replace(self, account=account, device=device)

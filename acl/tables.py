@@ -135,4 +135,5 @@ journal = sa.Table(
     # What is needed to invert the act; its form is the action's.
     sa.Column("detail", sa.JSON, nullable=False),
 )
+sa.Index("ix_journal_account_at", journal.c.account_id, journal.c.at)
 sa.Index("ix_journal_space_path", journal.c.space_id, journal.c.path, journal.c.id)

@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.Column("path", Path_, nullable=False),
         sa.Column("detail", sa.JSON, nullable=False),
     )
+    op.create_index("ix_journal_account_at", "journal", ["account_id", "at"])
     op.create_index("ix_journal_space_path", "journal", ["space_id", "path", "id"])
 
 

@@ -1,0 +1,1 @@
+"""Documents over WebDAV, and where documents, agendas and people meet."""

@@ -1,0 +1,5 @@
+"""`python -m davserver`."""
+
+from davserver.cli.main import main
+
+main()

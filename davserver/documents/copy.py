@@ -1,0 +1,141 @@
+"""COPY: what the actor may read of a document or folder, once more under another name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from acl import members, spaces
+from acl.actor import Actor
+from acl.errors import NotFound
+from acl.journal import new_uid
+from davserver.documents import clutter, destination, locks, properties, store
+from davserver.documents.change import Change, check_quota
+from davserver.documents.conditions import Conditions
+from davserver.documents.documents import Documents, full_disk
+from davserver.documents.resource import Place, Resource
+from davserver.documents.tables import LIVE
+from davserver.documents.view import View
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What is copied: the paths of the source, and the bytes they hold."""
+
+    collection: bool
+    paths: frozenset[str]
+    size: int
+
+
+def copy(
+    documents: Documents,
+    actor: Actor,
+    source: tuple[str, str],
+    target: tuple[str, str],
+    *,
+    deep: bool,
+    overwrite: bool,
+    conditions: Conditions,
+) -> bool:
+    """Copy what is at `source` to `target`, each a slug and a path (RFC 4918, 9.8).
+
+    Not `deep`: of a folder itself only, without its members. What the actor may not read is not
+    copied. Properties and member lists are copied too, locks are not. Returns whether the name
+    is new. The content is copied before the spaces are held, so that a large folder keeps
+    nobody waiting. Raises what `destination.allowed` raises, and `NotFound`, `SameResource`,
+    `PreconditionFailed`, `QuotaExceeded`, `StorageFull`.
+    """
+    uid = new_uid()
+    with documents.view(actor) as view:
+        resource, place = view.get(view.place(*source)), view.destination(*target)
+        _allowed(view, resource, place, overwrite=overwrite, conditions=conditions)
+        found = _found(view, resource, deep=deep)
+        copied = Copied(
+            resource.is_collection,
+            frozenset(one.place.path for one in found),
+            sum(one.size for one in found if not one.is_collection),
+        )
+        used = spaces.usage(view.connection, (place.space.id,))[place.space.id]
+        check_quota(place.space, used, copied.size)
+    try:
+        with full_disk():
+            _stage(found, documents.store.staged(uid))
+    except BaseException as error:
+        documents.store.discard(uid)
+        if isinstance(error, FileNotFoundError):
+            # Somebody moved or deleted a part of it just now.
+            raise NotFound() from None
+        raise
+    with documents.change(actor, {source[0], target[0]}, uid) as change:
+        place, origin = change.destination(*target), change.get(change.place(*source))
+        occupant, held = _allowed(change, origin, place, overwrite=overwrite, conditions=conditions)
+        locks.extend(change.connection, held, change.now)
+        _publish(change, origin.place, place, occupant, copied)
+        return occupant is None
+
+
+def _allowed(
+    view: View, resource: Resource, target: Place, *, overwrite: bool, conditions: Conditions
+) -> tuple[Resource | None, list[locks.Lock]]:
+    destination.check_apart(resource.place, target)
+    view.check(resource.place, conditions)
+    return destination.allowed(
+        view,
+        target,
+        collection=resource.is_collection,
+        overwrite=overwrite,
+        conditions=conditions,
+    )
+
+
+def _found(view: View, resource: Resource, *, deep: bool) -> list[Resource]:
+    """What the actor may read of `resource`, collections before their members."""
+    found, pending = [], [resource]
+    while pending:
+        one = pending.pop()
+        found.append(one)
+        if deep and one.is_collection:
+            members = view.members(one)
+            pending += (member for member in members if member.place.tree == one.place.tree)
+    return found
+
+
+def _stage(found: Sequence[Resource], staged: Path) -> None:
+    """Copy all that was found to `staged`, and make it durable."""
+    root = found[0].place.path
+    folders = []
+    for one in found:
+        target = staged / one.place.path.removeprefix(root).lstrip("/")
+        if one.is_collection:
+            target.mkdir(mode=0o700)
+            folders.append(target)
+        else:
+            store.copy_file(one.disk, target)
+    for folder in folders:
+        store.sync_directory(folder)
+
+
+def _publish(
+    change: Change, source: Place, target: Place, occupant: Resource | None, copied: Copied
+) -> None:
+    if target.tree != LIVE:
+        disk = change.store.data / change.relative(target)
+        clutter.make_way(disk)
+        (change.store.data / change.staged()).replace(disk)
+        return
+    change.charge(target.space, copied.size)
+    replaced = destination.clear(change, target, occupant)
+    restricted = {
+        path: lines
+        for path, lines in members.dump(change.act, source.space.id, source.path).items()
+        if path in copied.paths
+    }
+    members.load(change.act, target.space.id, destination.rebase(restricted, source, target))
+    properties.copy_tree(change.connection, source, target, copied.paths)
+    steps = destination.steps(change, change.staged(), copied.collection, target, occupant)
+    change.carry_out(steps, target.space)
+    change.act.record(
+        "document.copy",
+        space_id=target.space.id,
+        path=target.path,
+        detail={"from_space": source.space.slug, "from": source.path, **replaced},
+    )

@@ -1,0 +1,287 @@
+"""What one actor may see of the documents, and may do with them, in one transaction."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from acl.actor import Actor
+from acl.errors import NeedPrivileges, NotFound
+from acl.policy import Decision, decide, decide_tree
+from acl.privileges import Privilege
+from acl.registry import Account, Registry, Space
+from acl.roles import Role
+from davserver import paths
+from davserver.documents import clutter, deposits, locks
+from davserver.documents.conditions import Conditions, State
+from davserver.documents.locks import Lock
+from davserver.documents.resource import Place, Resource, locate, scan
+from davserver.documents.store import Store
+from davserver.documents.tables import LIVE
+from davserver.errors import Forbidden, HiddenName, Locked, NoParent
+
+
+@dataclass
+class View:
+    """The documents as `actor` may see them at `now`.
+
+    Here the policy is asked, for every verb. What is not to be read is not found.
+    """
+
+    store: Store
+    connection: Connection
+    registry: Registry
+    actor: Actor
+    now: datetime
+    _deposits: dict[int, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        """Whose view it is. Documents are worked on by accounts alone."""
+        assert self.actor.account is not None
+        return self.actor.account
+
+    # Names
+
+    def spaces(self) -> list[Space]:
+        """The spaces that are there for the actor, by slug."""
+        return [
+            space
+            for space in self.registry.spaces.values()
+            if decide(self.actor, Privilege.READ, space)
+        ]
+
+    def place(self, slug: str, path: str) -> Place:
+        """The name `path` in the space `slug`. Raises `NotFound` if that is not to be known."""
+        space = self.registry.spaces.get(slug)
+        if space is None or not decide(self.actor, Privilege.READ, space):
+            raise NotFound()
+        if path and clutter.is_clutter(paths.name(path)):
+            return Place(space, path, clutter.tree(self.account.id))
+        return Place(space, path)
+
+    def destination(self, slug: str, path: str) -> Place:
+        """As `place`, for a name that something is to be put at.
+
+        Raises `Forbidden` for a space itself, and `NoParent` in a space that is not there for
+        the actor.
+        """
+        if not path:
+            raise Forbidden()
+        try:
+            return self.place(slug, path)
+        except NotFound:
+            raise NoParent() from None
+
+    def parent(self, place: Place) -> Place:
+        """The collection that `place` is a member of."""
+        return Place(place.space, paths.parent(place.path))
+
+    def root(self, place: Place) -> Path:
+        """The directory that the paths of the place's tree begin at."""
+        if place.tree == LIVE:
+            return self.store.space_root(place.space.slug)
+        return clutter.root(self.store, place.tree, place.space.slug)
+
+    # What is there
+
+    def occupant(self, place: Place) -> Resource | None:
+        """What lies at `place`, whoever may know of it."""
+        found = locate(self.root(place), place.path)
+        return Resource(place, *found) if found else None
+
+    def find(self, place: Place) -> Resource | None:
+        """What the actor finds at `place`: None for what is not there, or not for it."""
+        resource = self.occupant(place)
+        if resource is None or not self.decide(Privilege.READ, place, resource):
+            return None
+        return resource
+
+    def get(self, place: Place) -> Resource:
+        """As `find`; raises `NotFound`."""
+        resource = self.find(place)
+        if resource is None:
+            raise NotFound()
+        return resource
+
+    def members(self, collection: Resource) -> Iterator[Resource]:
+        """The members of a collection that the actor may know of, in no particular order.
+
+        The policy is asked once for the folder: below it only restricted folders and, for a
+        depositor, single deposits differ.
+        """
+        place = collection.place
+        ordinary = paths.join(place.path, _NOBODY)
+        inherited = bool(decide(self.actor, Privilege.READ, place.space, ordinary))
+        for member in scan(collection):
+            if not member.is_collection and clutter.is_clutter(member.place.name):
+                continue
+            plain = inherited and member.place.path not in place.space.restricted
+            if plain or self.decide(Privilege.READ, member.place, member):
+                yield member
+        yield from self._own_clutter(place)
+
+    def state(self, place: Place) -> State:
+        """What conditions may be about: of what the actor may not know, nothing."""
+        resource = self.find(place)
+        tokens = {lock.token for lock in locks.around(self.connection, place, self.now)}
+        if resource is None:
+            return State(tokens=tokens)
+        return State(resource.etag, resource.modified, tokens)
+
+    def state_of(self, tag: str) -> State:
+        """The state of another resource, by the tag that an If header names it with."""
+        try:
+            slug, path = paths.in_space(paths.from_tag(tag))
+            return self.state(self.place(slug, path))
+        except (LookupError, NotFound):
+            return State()
+
+    # What may be done
+
+    def decide(
+        self, privilege: Privilege, place: Place, resource: Resource | None = None
+    ) -> Decision:
+        """What the policy says; `resource` is what lies at `place`, if anything."""
+        if place.tree != LIVE:
+            # Clutter is its owner's own, wherever the owner may put documents.
+            asked = privilege if privilege is Privilege.READ else Privilege.CREATE
+            return decide(self.actor, asked, place.space, paths.parent(place.path))
+        own = resource is not None and self._deposited(resource)
+        return decide(self.actor, privilege, place.space, place.path, own_deposit=own)
+
+    def require(self, privilege: Privilege, place: Place, resource: Resource | None = None) -> None:
+        """Raise `NotFound` or `NeedPrivileges` unless the policy allows it."""
+        self.enforce(self.decide(privilege, place, resource), privilege, place)
+
+    def require_tree(self, privilege: Privilege, resource: Resource) -> None:
+        """As `require`, of `resource` and of all that is below it."""
+        self.require(privilege, resource.place, resource)
+        if resource.is_collection:
+            place = resource.place
+            decision = decide_tree(self.actor, privilege, place.space, place.path)
+            self.enforce(decision, privilege, place)
+
+    def enforce(self, decision: Decision, privilege: Privilege, place: Place) -> None:
+        """Raise what a refusal means: `NotFound` or `NeedPrivileges`."""
+        if decision.hidden:
+            raise NotFound()
+        if not decision:
+            raise NeedPrivileges(decision.reason, place.href(), privilege)
+
+    def new_member(self, place: Place) -> Resource | None:
+        """Make sure that something may be put at `place`; return what is there already.
+
+        Raises `NoParent` if its collection is not there for the actor, `HiddenName` if what is
+        there is not for it to know, the refusal to create if nothing is there, and the errors
+        of `paths.check_new`.
+        """
+        if not place.path:
+            raise Forbidden()
+        parent = self.find(self.parent(place))
+        if parent is None or not parent.is_collection:
+            raise NoParent()
+        occupant = self.occupant(place)
+        if occupant is None:
+            self.require(Privilege.CREATE, parent.place)
+            if place.tree == LIVE:
+                paths.check_new(place.path)
+        elif not self.decide(Privilege.READ, place, occupant):
+            raise HiddenName()
+        return occupant
+
+    def writable(self, resource: Resource) -> None:
+        """Require that the actor may overwrite `resource`, or finish depositing it."""
+        if self._deposited(resource) and not resource.is_collection and not resource.size:
+            # Explorer and Finder put an empty file, lock it, and only then send the content.
+            self.require(Privilege.CREATE, self.parent(resource.place))
+        else:
+            self.require(Privilege.WRITE, resource.place, resource)
+
+    def annotatable(self, resource: Resource) -> None:
+        """Require that the actor may lock `resource` or set its properties."""
+        if self._deposited(resource):
+            self.require(Privilege.CREATE, self.parent(resource.place))
+        else:
+            self.require(Privilege.WRITE, resource.place, resource)
+
+    def check(self, place: Place, conditions: Conditions, *, reading: bool = False) -> None:
+        """Raise `PreconditionFailed` (or `NotModified`) unless the conditions hold now."""
+        conditions.check(self.state(place), self.state_of, reading=reading)
+
+    def unlocked(
+        self,
+        place: Place,
+        conditions: Conditions,
+        *,
+        below: bool = False,
+        membership: bool = False,
+    ) -> list[Lock]:
+        """Raise `Locked` if a lock forbids to write at `place` (RFC 4918, 7).
+
+        `below`: what lies in it is written too. `membership`: its collection gains or loses a
+        member. Returns the locks concerned that the actor holds and submitted the tokens of.
+        """
+        concerned = locks.around(self.connection, place, self.now, below=below)
+        if membership and place.path:
+            known = {lock.token for lock in concerned}
+            of_parent = locks.around(self.connection, self.parent(place), self.now)
+            concerned += [lock for lock in of_parent if lock.token not in known]
+        held = [lock for lock in concerned if self._holds(lock, conditions)]
+        in_the_way = _in_the_way(concerned, held)
+        if in_the_way:
+            raise Locked(in_the_way[0].login, self.lock_roots(place, in_the_way))
+        return held
+
+    def lock_roots(self, place: Place, held: Collection[Lock]) -> list[str]:
+        """The hrefs of what these locks are on; of what the actor may not know, `place`'s."""
+        hrefs = []
+        for lock in held:
+            resource = self.find(Place(place.space, lock.path, lock.tree))
+            hrefs.append(resource.href if resource else place.href())
+        return list(dict.fromkeys(hrefs))
+
+    def _holds(self, lock: Lock, conditions: Conditions) -> bool:
+        return lock.token in conditions.tokens and lock.account_id == self.account.id
+
+    def _own_clutter(self, place: Place) -> Iterator[Resource]:
+        apart = Place(place.space, place.path, clutter.tree(self.account.id))
+        folder = self.occupant(apart)
+        if folder is not None and folder.is_collection:
+            yield from (member for member in scan(folder) if not member.is_collection)
+
+    def _deposited(self, resource: Resource) -> bool:
+        """Whether the actor put this here itself within the last day."""
+        space = resource.place.space
+        if resource.place.tree != LIVE:
+            return False
+        if space.id not in self._deposits:
+            self._deposits[space.id] = self._recent_deposits(space)
+        return self._deposits[space.id].get(resource.place.path) == resource.status.st_ino
+
+    def _recent_deposits(self, space: Space) -> dict[str, int]:
+        lists = (space.members, *space.restricted.values())
+        if any(
+            line.role is Role.DEPOSITOR and line.includes(self.account)
+            for members in lists
+            for line in members
+        ):
+            return deposits.recent(self.connection, space, self.account, self.now)
+        return {}
+
+
+def _in_the_way(concerned: Sequence[Lock], held: Sequence[Lock]) -> list[Lock]:
+    """The locks that forbid a write: all that are not held, but for shared ones on a name of
+    which the actor holds one as well."""
+    shared = {lock.path for lock in held if not lock.exclusive}
+    return [
+        lock
+        for lock in concerned
+        if lock not in held and (lock.exclusive or lock.path not in shared)
+    ]
+
+
+_NOBODY = "\0"
+"""A name that nothing has: what holds of it holds of every ordinary member."""

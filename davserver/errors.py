@@ -1,0 +1,240 @@
+"""What can go wrong with a document, or with the request for one."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from config.errors import DavserverError
+
+DAV = "{DAV:}"
+
+
+class MalformedRequest(DavserverError):
+    """A header or a body that means nothing: `what` names it."""
+
+    status = HTTPStatus.BAD_REQUEST
+    message = "The {what} cannot be understood."
+
+
+class MalformedPath(DavserverError):
+    """An address with control characters, dot segments, or bytes that are not UTF-8."""
+
+    status = HTTPStatus.BAD_REQUEST
+    exit_code = 2
+    message = "This address holds characters that no name can have."
+
+
+class UnusableName(DavserverError):
+    """A name that some of the clients could not show."""
+
+    status = HTTPStatus.FORBIDDEN
+    exit_code = 2
+    message = 'Windows cannot show names with < > : " \\ | ? *, or a dot or a space at the end.'
+
+
+class ReservedName(UnusableName):
+    """A device of MS-DOS; Windows shows no file of that name."""
+
+    message = "Windows keeps this name for itself; please choose another one."
+
+
+class NameTooLong(UnusableName):
+    """A name of more than 255 bytes, or a path of more than 4,096."""
+
+    message = "This name is too long."
+
+
+class NoParent(DavserverError):
+    """The collection that the new resource would go into is not there (RFC 4918, 9.7.1)."""
+
+    status = HTTPStatus.CONFLICT
+    message = "The folder to put this into does not exist."
+
+
+class IsCollection(DavserverError):
+    """Content for a folder: folders have none."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    message = "There is a folder of this name."
+
+
+class AlreadyMapped(DavserverError):
+    """MKCOL where something is (RFC 4918, 9.3.1)."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    message = "There is something of this name already."
+
+
+class HiddenName(DavserverError):
+    """Creating over what the actor may not know: the one way to tell it from what is absent."""
+
+    status = HTTPStatus.FORBIDDEN
+    message = "This name cannot be used here."
+
+
+class Forbidden(DavserverError):
+    """Not a question of rights: nobody can do this here."""
+
+    status = HTTPStatus.FORBIDDEN
+    message = "This cannot be done here."
+
+
+class SameResource(DavserverError):
+    """COPY or MOVE onto itself or into itself (RFC 4918, 9.8.5 and 9.9.4)."""
+
+    status = HTTPStatus.FORBIDDEN
+    message = "A document or folder cannot be put onto or into itself."
+
+
+class DestinationExists(DavserverError):
+    """Overwrite: F, and there is something at the destination (RFC 4918, 10.6)."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    message = "There is something of this name at the destination already."
+
+
+class OtherServer(DavserverError):
+    """A Destination that is not ours (RFC 4918, 9.8.5)."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    message = "The destination is on another server."
+
+
+class PreconditionFailed(DavserverError):
+    """If-Match and its like, or the If header of WebDAV, do not hold."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    message = "This was changed by somebody else in the meantime."
+
+
+class NotModified(DavserverError):
+    """What the client has is still good (RFC 9110, 15.4.5)."""
+
+    status = HTTPStatus.NOT_MODIFIED
+    message = ""
+
+    def __init__(self, etag: str) -> None:
+        super().__init__()
+        self.etag = etag
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        return (("ETag", self.etag),)
+
+
+class Locked(DavserverError):
+    """Somebody's lock is in the way, and its token was not submitted (RFC 4918, 16)."""
+
+    status = HTTPStatus.LOCKED
+    precondition = f"{DAV}lock-token-submitted"
+    message = "This is being edited by {holder}."
+
+    def __init__(self, holder: str, hrefs: Iterable[str]) -> None:
+        super().__init__(holder=holder)
+        self._hrefs = tuple(hrefs)
+
+    @property
+    def hrefs(self) -> tuple[str, ...]:
+        return self._hrefs
+
+
+class LockConflict(Locked):
+    """A lock cannot be had because of another one (RFC 4918, 9.10.6)."""
+
+    precondition = f"{DAV}no-conflicting-lock"
+
+
+class LockTokenMismatch(DavserverError):
+    """UNLOCK or a refresh with a token that does not lock this (RFC 4918, 9.11.1)."""
+
+    status = HTTPStatus.CONFLICT
+    precondition = f"{DAV}lock-token-matches-request-uri"
+    message = "This is not locked with that token."
+
+
+class RefreshFailed(LockTokenMismatch):
+    """LOCK without a body, and no such lock (RFC 4918, 9.10.6)."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
+class OthersLock(DavserverError):
+    """UNLOCK of a lock that another account holds."""
+
+    status = HTTPStatus.FORBIDDEN
+    message = "This was locked by {holder}; only they or a manager can unlock it."
+
+
+class UnknownLock(DavserverError):
+    """No lock has this token."""
+
+    status = HTTPStatus.NOT_FOUND
+    exit_code = 6
+    message = "There is no lock with this token."
+
+
+class IncompleteUpload(DavserverError):
+    """Fewer or more bytes came than were announced; nothing was changed."""
+
+    status = HTTPStatus.BAD_REQUEST
+    message = "The upload did not arrive whole; nothing was changed."
+
+
+class TooLarge(DavserverError):
+    """A body beyond what the settings allow."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    message = "This is larger than the server accepts."
+
+
+class QuotaExceeded(DavserverError):
+    """The space would be larger than its quota (RFC 4331, 6)."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    precondition = f"{DAV}quota-not-exceeded"
+    message = "The space {space} is full: {free} bytes are left."
+
+
+class StorageFull(DavserverError):
+    """The disk is full (RFC 4331, 6)."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    precondition = f"{DAV}sufficient-disk-space"
+    message = "The server's disk is full; please tell the administrator."
+
+
+class UnsupportedBody(DavserverError):
+    """A body where the method has none (RFC 4918, 9.3.1)."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    message = "This request cannot have a body."
+
+
+class FiniteDepth(DavserverError):
+    """PROPFIND of everything below a large folder (RFC 4918, 9.1)."""
+
+    status = HTTPStatus.FORBIDDEN
+    precondition = f"{DAV}propfind-finite-depth"
+    message = "There is too much below this folder to list it at once."
+
+
+class ProtectedProperty(DavserverError):
+    """PROPPATCH of a property that the server computes (RFC 4918, 16)."""
+
+    status = HTTPStatus.FORBIDDEN
+    precondition = f"{DAV}cannot-modify-protected-property"
+    message = "This property cannot be changed."
+
+
+class MethodNotAllowed(DavserverError):
+    """A method that the resource does not have."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    message = "This cannot be done with this address."
+
+    def __init__(self, allow: Iterable[str]) -> None:
+        super().__init__()
+        self._allow = ", ".join(allow)
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        return (("Allow", self._allow),)
