@@ -5,7 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint bench clean
+.PHONY: run test check lint clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/davserver init --if-empty --template commune --data "$(DATA)"

@@ -91,6 +91,7 @@ def build(settings: Settings) -> App:
     xml_max, object_max = settings.limits.xml_max, settings.limits.object_max
     router = Router(
         documents=known(Bodies(files, lambda method: None if method == "PUT" else xml_max)),
+        options=files,
         # Room for an object that is too large: CalDAV has its own answer to it.
         calendars=known(
             Bodies(calendars, lambda method: 2 * object_max if method == "PUT" else xml_max)

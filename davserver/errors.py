@@ -38,7 +38,7 @@ class ReservedName(UnusableName):
 
 
 class NameTooLong(UnusableName):
-    """A name of more than 255 bytes, or a path of more than 4,096."""
+    """A name of more than 255 bytes, or a path of more than 3,000."""
 
     message = "This name is too long."
 

@@ -21,7 +21,7 @@ SPACES = "spaces"
 """The collection of all spaces, in every address of a document."""
 
 SEGMENT_MAX = 255  # bytes; the limit of ext4, XFS, Btrfs and most others
-PATH_MAX = 4096
+PATH_MAX = 3000  # bytes; with the data directory before it, within the kernel's 4,096
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _WINDOWS = re.compile(r'[<>:"\\|?*]')

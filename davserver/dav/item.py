@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from acl.privileges import Privilege
 from acl.registry import Account, Space
@@ -16,6 +17,7 @@ class Item:
     href: str
     name: str
     is_collection: bool
+    modified: datetime
     resource: Resource | None = None
     dead: Mapping[str, str] = field(default_factory=dict)
 

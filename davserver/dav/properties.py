@@ -1,7 +1,6 @@
 """Live properties: what the server computes (RFC 4918, 15; RFC 4331; RFC 3744; RFC 5397)."""
 
 from collections.abc import Callable
-from datetime import datetime
 from xml.sax.saxutils import escape
 
 from acl.privileges import Privilege
@@ -38,17 +37,13 @@ def _getetag(item: Item, around: Surroundings) -> str | None:
     return None if item.resource is None else escape(item.resource.etag)
 
 
-def _getlastmodified(item: Item, around: Surroundings) -> str | None:
-    return None if item.resource is None else http_date(item.resource.modified)
+def _getlastmodified(item: Item, around: Surroundings) -> str:
+    return http_date(item.modified)
 
 
-def _creationdate(item: Item, around: Surroundings) -> str | None:
+def _creationdate(item: Item, around: Surroundings) -> str:
     # The file systems at hand do not tell; Finder shows no file without it.
-    return None if item.resource is None else _rfc3339(item.resource.modified)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return item.modified.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def _supportedlock(item: Item, around: Surroundings) -> str:

@@ -1,7 +1,7 @@
 """PROPFIND (RFC 4918, 9.1): one scan of the folder, one query for locks, one for properties."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from acl import spaces
@@ -120,9 +120,10 @@ class Propfind:
 
     def _above(self, view: View, root: bool, depth: Depth) -> list[Item]:
         """`/` and `/spaces/`, with the spaces that the actor may know of."""
-        listed = [Item("/", self._organisation, True)] if root else []
+        modified = view.store.changed()
+        listed = [Item("/", self._organisation, True, modified)] if root else []
         if not root or depth != "0":
-            listed.append(Item(f"/{paths.SPACES}/", paths.SPACES, True))
+            listed.append(Item(f"/{paths.SPACES}/", paths.SPACES, True, modified))
         if (not root and depth == "1") or depth == "infinity":
             for space in view.spaces():
                 resource = view.find(Place(space, ""))
@@ -137,7 +138,7 @@ class Propfind:
 def _item(resource: Resource) -> Item:
     place = resource.place
     name = place.name if place.path else place.space.title
-    return Item(resource.href, name, resource.is_collection, resource)
+    return Item(resource.href, name, resource.is_collection, resource.modified, resource)
 
 
 def _with_dead_properties(
@@ -152,10 +153,7 @@ def _with_dead_properties(
         found = properties.of_members(view.connection, live_place, deep=depth == "infinity")
     if not any(found.values()):
         return list(items)
-    return [
-        Item(item.href, item.name, item.is_collection, item.resource, _dead(item, found, place))
-        for item in items
-    ]
+    return [replace(item, dead=_dead(item, found, place)) for item in items]
 
 
 def _dead(item: Item, found: dict[str, dict[str, str]], place: Place) -> dict[str, str]:

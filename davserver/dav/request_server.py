@@ -6,6 +6,7 @@ asks for a right, or changes something is a verb of `davserver.documents`.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from wsgidav.request_server import RequestServer as WsgiDavRequestServer
@@ -21,7 +22,7 @@ from davserver.dav.provider import DOCUMENT, Document, Provider
 from davserver.documents import annotate, copy, folder, locking, move, trash
 from davserver.documents import put as putting
 from davserver.documents.change import Change
-from davserver.documents.conditions import Conditions, State
+from davserver.documents.conditions import Conditions
 from davserver.documents.documents import Documents
 from davserver.documents.locking import Wanted
 from davserver.documents.locks import Lock
@@ -105,18 +106,18 @@ class RequestServer(WsgiDavRequestServer):
         with self._documents.view(environ[ACTOR]) as view:
             place = view.place(target.slug, target.path)
             resource = view.get(place)
-            state = view.state(place)
             if resource.is_collection:
-                conditions.check(state, view.state_of, reading=True)
+                view.check(place, conditions, reading=True)
                 return None
             document = Document(environ["PATH_INFO"], environ, resource)
-            try:
-                resource = document.resource
-                own = State(resource.etag, resource.modified, state.tokens)
-                conditions.check(own, view.state_of, reading=True)
-            except DavserverError:
-                document.close()
-                raise
+            if conditions.are_there:
+                try:
+                    own = document.resource
+                    state = replace(view.state(place), etag=own.etag, modified=own.modified)
+                    conditions.check(state, view.state_of, reading=True)
+                except DavserverError:
+                    document.close()
+                    raise
         return document
 
     def _evaluate_if_headers(self, res: object, environ: Environ) -> None:

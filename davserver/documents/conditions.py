@@ -137,6 +137,11 @@ class Conditions:
     lists: tuple[StateList, ...] = ()
     tokens: frozenset[str] = frozenset()
 
+    @property
+    def are_there(self) -> bool:
+        """Whether there is anything to check; lock tokens alone are no condition."""
+        return self != Conditions(tokens=self.tokens)
+
     def check(self, own: State, of: Callable[[str], State], *, reading: bool = False) -> None:
         """Raise `PreconditionFailed`, or `NotModified` when `reading`, unless all hold.
 

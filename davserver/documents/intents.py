@@ -8,6 +8,7 @@ undone. An intent is written, found and settled only while the space is taken in
 transaction (`acl.spaces.take`), so one that is found is never under way.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -51,13 +52,18 @@ class Replace:
     kept: str
 
     def do(self, data: Path) -> None:
-        os.link(data / self.target, data / self.kept, follow_symlinks=False)
+        try:
+            os.link(data / self.target, data / self.kept, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            os.rename(data / self.target, data / self.kept)
         os.rename(data / self.source, data / self.target)
 
     def undo(self, data: Path) -> None:
         if not os.path.lexists(data / self.kept):
             return
-        if os.path.lexists(data / self.source):
+        if os.path.lexists(data / self.source) and os.path.lexists(data / self.target):
             os.unlink(data / self.kept)
         else:
             os.rename(data / self.kept, data / self.target)
@@ -65,6 +71,9 @@ class Replace:
     def names(self) -> tuple[str, ...]:
         return (self.source, self.target, self.kept)
 
+
+# A file system without hard links, or with no more of them for this file.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK})
 
 Step = Rename | Replace
 _KINDS = {"rename": Rename, "replace": Replace}
@@ -82,8 +91,8 @@ class Intent:
 
     def carry_out(self) -> None:
         """Write the intent down and do its steps, durably; on an error undo them and raise it."""
-        self._write()
         try:
+            self._write()
             for step in self._steps:
                 step.do(self._store.data)
             self._sync()

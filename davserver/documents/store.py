@@ -10,6 +10,7 @@ secrets/                   keys, for the server alone
 
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 from davserver import paths
@@ -46,6 +47,10 @@ class Store:
     def space_root(self, slug: str) -> Path:
         """Where the live documents of a space lie."""
         return self.spaces / slug
+
+    def changed(self) -> datetime:
+        """When a space's directory was last made or removed."""
+        return datetime.fromtimestamp(int(self.spaces.stat().st_mtime), UTC)
 
     def make_space(self, slug: str) -> None:
         """Make a space's directory; harmless when repeated."""

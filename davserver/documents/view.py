@@ -209,7 +209,8 @@ class View:
 
     def check(self, place: Place, conditions: Conditions, *, reading: bool = False) -> None:
         """Raise `PreconditionFailed` (or `NotModified`) unless the conditions hold now."""
-        conditions.check(self.state(place), self.state_of, reading=reading)
+        if conditions.are_there:
+            conditions.check(self.state(place), self.state_of, reading=reading)
 
     def unlocked(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from davserver import paths
-from davserver.dav.request_server import COMPLIANCE, METHODS, PATH
+from davserver.dav.request_server import PATH
 from davserver.http.wsgi import Application, Body, Environ, StartResponse
 
 CALENDARS = "calendars"
@@ -14,13 +14,20 @@ _WELL_KNOWN = frozenset({"caldav", "carddav"})
 class Router:
     """Sends a request on by the first segment of its address.
 
-    `documents` and `calendars` know who asks; `healthy` says whether we can serve at all.
+    `documents` and `calendars` find out who asks, `options` answers OPTIONS to anybody, and
+    `healthy` says whether we can serve at all.
     """
 
     def __init__(
-        self, *, documents: Application, calendars: Application, healthy: Callable[[], bool]
+        self,
+        *,
+        documents: Application,
+        options: Application,
+        calendars: Application,
+        healthy: Callable[[], bool],
     ) -> None:
         self._documents = documents
+        self._options = options
         self._calendars = calendars
         self._healthy = healthy
 
@@ -37,7 +44,7 @@ class Router:
             return self._calendars(environ, start_response)
         if environ["REQUEST_METHOD"] == "OPTIONS":
             # Before anyone logs in: Office and Explorer ask so, and it is no secret.
-            return _options(start_response)
+            return self._options(environ, start_response)
         return self._documents(environ, start_response)
 
     def _health(self, environ: Environ, start_response: StartResponse) -> Body:
@@ -59,9 +66,4 @@ def _redirect(start_response: StartResponse) -> Body:
     start_response(
         "301 Moved Permanently", [("Location", f"/{CALENDARS}/"), ("Content-Length", "0")]
     )
-    return []
-
-
-def _options(start_response: StartResponse) -> Body:
-    start_response("200 OK", [*COMPLIANCE, ("Allow", ", ".join(METHODS)), ("Content-Length", "0")])
     return []
