@@ -1,0 +1,1 @@
+"""CalDAV and CardDAV, on Radicale: agendas, task lists and address books."""
