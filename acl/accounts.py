@@ -6,10 +6,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from acl import names, registry
-from acl.errors import BadValue, NameTaken, UnknownName
+from acl.errors import BadEmail, BadLocale, NameTaken, UnknownName
 from acl.journal import Act
 from acl.registry import Account
 from acl.tables import accounts
+from config.language import LANGUAGES
 
 
 def add(
@@ -25,8 +26,12 @@ def add(
 ) -> Account:
     """Add an account. Raises `BadName`, `BadValue`, or `NameTaken`."""
     names.check("login", login)
+    names.check_title(name)
+    if locale not in LANGUAGES:
+        raise BadLocale(locale=repr(locale))
     if email and ("@" not in email or any(c.isspace() for c in email)):
-        raise BadValue(problem=f"{email!r} is not an e-mail address.")
+        raise BadEmail(email=repr(email))
+    registry.bump(act.connection)
     if _row(act, login) is not None:
         raise NameTaken(kind="account", name=login)
     values = {
@@ -42,7 +47,6 @@ def add(
         .values(**values, disabled=False, password_hash=password_hash, created_at=act.now)
         .returning(accounts.c.id)
     ).scalar_one()
-    registry.bump(act.connection)
     act.record(
         "account.add",
         path=login,

@@ -5,6 +5,9 @@ from datetime import datetime
 
 from acl.registry import Account, Device, Registry
 
+ENVIRON = "davserver.actor"
+"""The WSGI environ key under which the front tells the applications who asks."""
+
 
 @dataclass(frozen=True)
 class Actor:

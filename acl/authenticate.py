@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 from collections import OrderedDict
@@ -18,6 +19,8 @@ from acl.passwords import Passwords
 from acl.registry import Account, Device, Registry
 
 _REMEMBERED_MAX = 10_000
+# RFC 7617, 2: neither a user-id nor a password has them.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Authenticator:
@@ -108,7 +111,7 @@ def _basic(authorization: str) -> tuple[str, str]:
     except (binascii.Error, ValueError):
         raise MalformedCredentials() from None
     login, colon, password = text.partition(":")
-    if not colon or not text.isprintable():
+    if not colon or _CONTROL.search(text):
         raise MalformedCredentials()
     return login, password
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from acl import accounts, registry
-from acl.errors import BadValue, NameTaken, UnknownName
+from acl import accounts, names, registry
+from acl.errors import NameTaken, UnknownName, UselessDevice
 from acl.journal import Act
 from acl.registry import Device
 from acl.tables import devices
@@ -18,6 +18,7 @@ from acl.tables import devices
 _PREFIX = "dav-"
 _LENGTH = 32  # Base32 letters: 160 bits.
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+NAME_MAX = 100
 USE_RECORDED_EVERY = timedelta(minutes=5)
 """How exact `last_used_at` is: a write at each request would cost more than it tells."""
 
@@ -47,10 +48,10 @@ def add(
     `BadValue`.
     """
     account = accounts.find(act, login)
-    if not name.strip() or len(name) > 100 or not name.isprintable():
-        raise BadValue(problem="A device's name has 1 to 100 printable characters.")
+    names.check_title(name, NAME_MAX)
     if not documents and not agendas:
-        raise BadValue(problem="A device password is for documents, for agendas, or for both.")
+        raise UselessDevice()
+    registry.bump(act.connection)
     if _active(act, account.id, name) is not None:
         raise NameTaken(kind="device", name=name)
     password = _PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
@@ -66,7 +67,6 @@ def add(
         )
         .returning(devices.c.id)
     ).scalar_one()
-    registry.bump(act.connection)
     act.record("device.add", path=login, detail={"device": name, **scope})
     return Device(device_id, account.id, name, documents, agendas, read_only), password
 

@@ -1,10 +1,15 @@
 """What can go wrong in the registry and at the door."""
 
 from http import HTTPStatus
+from typing import Literal
 
 from config.errors import DavserverError
+from config.language import Phrase
 
 DAV = "{DAV:}"
+
+Kind = Literal["account", "device", "group", "login", "restricted folder", "space"]
+"""What has a name in the registry; each word is a gettext key."""
 
 
 class Unauthenticated(DavserverError):
@@ -14,7 +19,7 @@ class Unauthenticated(DavserverError):
     exit_code = 4
     message = "Please log in."
 
-    def __init__(self, realm: str) -> None:
+    def __init__(self, realm: str = "davserver") -> None:
         super().__init__()
         self.realm = realm.replace("\\", "").replace('"', "'")
 
@@ -40,7 +45,7 @@ class NeedPrivileges(DavserverError):
     message = "{reason}"
 
     def __init__(self, reason: str, href: str, privilege: str) -> None:
-        super().__init__(reason=reason)
+        super().__init__(reason=Phrase(reason))
         self.href = href
         self.privilege = privilege
 
@@ -57,7 +62,14 @@ class NotFound(DavserverError):
     message = "There is no such thing here."
 
 
-class UnknownName(DavserverError):
+class _OfKind(DavserverError):
+    """An error about a name of a certain kind."""
+
+    def __init__(self, *, kind: Kind, name: str) -> None:
+        super().__init__(kind=Phrase(kind), name=name)
+
+
+class UnknownName(_OfKind):
     """The command line named something that the registry does not know."""
 
     status = HTTPStatus.NOT_FOUND
@@ -65,15 +77,15 @@ class UnknownName(DavserverError):
     message = "There is no {kind} called {name}."
 
 
-class NameTaken(DavserverError):
-    """A second account, group, space, device or member of the same name."""
+class NameTaken(_OfKind):
+    """A second account, group, space or device of the same name."""
 
     status = HTTPStatus.CONFLICT
     exit_code = 7
-    message = "There is already a {kind} called {name}."
+    message = "The name {name} is taken by another {kind}."
 
 
-class BadName(DavserverError):
+class BadName(_OfKind):
     """A login, group name or slug that cannot stand in an address."""
 
     status = HTTPStatus.BAD_REQUEST
@@ -84,9 +96,79 @@ class BadName(DavserverError):
     )
 
 
-class BadValue(DavserverError):
-    """Anything else that cannot be stored as it was given."""
+class ReservedSlug(DavserverError):
+    """A slug that is a name of something else: in a home of agendas, or to Windows."""
 
     status = HTTPStatus.BAD_REQUEST
     exit_code = 2
-    message = "{problem}"
+    message = (
+        "{name} cannot be a space: agenda, tasks and contacts, and what ends in -tasks or "
+        "-contacts, name people's own collections, and Windows keeps con, nul and the like."
+    )
+
+
+class BadValue(DavserverError):
+    """Anything else that cannot be stored as it was given; each case is a class below."""
+
+    status = HTTPStatus.BAD_REQUEST
+    exit_code = 2
+
+
+class BadTitle(BadValue):
+    """A name for people, or a title, that could not be shown or written in XML."""
+
+    message = "A name or a title has 1 to {maximum} characters, all of them visible."
+
+
+class BadEmail(BadValue):
+    """An e-mail address without an @, or with white space."""
+
+    message = "{email} is not an e-mail address."
+
+
+class BadLocale(BadValue):
+    """A language that has no translation."""
+
+    message = "The language {locale} is not spoken here: use fr or en."
+
+
+class BadQuota(BadValue):
+    """A quota below nothing."""
+
+    message = "A quota cannot be negative."
+
+
+class BadPassword(BadValue):
+    """An account password that is too short, or unreasonably long."""
+
+    message = "A password has {minimum} to {maximum} characters, none of them a control character."
+
+
+class UselessDevice(BadValue):
+    """A device password that would open nothing."""
+
+    message = "A device password is for documents, for agendas, or for both."
+
+
+class AlreadyInGroup(BadValue):
+    """Joining a group twice."""
+
+    message = "{login} is in the group {group} already."
+
+
+class NotInGroup(BadValue):
+    """Leaving a group that one is not in."""
+
+    message = "{login} is not in the group {group}."
+
+
+class NotMember(BadValue):
+    """Removing a member that is none."""
+
+    message = "{principal} is not on the member list of {place}."
+
+
+class AlreadyRestricted(BadValue):
+    """A second member list for one folder; a space always has its own."""
+
+    message = "{place} has a member list of its own already."

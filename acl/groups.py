@@ -3,15 +3,17 @@
 import sqlalchemy as sa
 
 from acl import accounts, names, registry
-from acl.errors import BadValue, NameTaken, UnknownName
+from acl.errors import AlreadyInGroup, NameTaken, NotInGroup, UnknownName
 from acl.journal import Act
 from acl.registry import Group
 from acl.tables import group_accounts, groups
 
 
 def add(act: Act, name: str, *, title: str = "") -> Group:
-    """Add an empty group. Raises `BadName` or `NameTaken`."""
+    """Add an empty group. Raises `BadName`, `BadTitle` or `NameTaken`."""
     names.check("group", name)
+    names.check_title(title or name)
+    registry.bump(act.connection)
     if act.connection.execute(sa.select(groups.c.id).where(groups.c.name == name)).first():
         raise NameTaken(kind="group", name=name)
     new_id = act.connection.execute(
@@ -19,7 +21,6 @@ def add(act: Act, name: str, *, title: str = "") -> Group:
         .values(name=name, title=title or name, created_at=act.now)
         .returning(groups.c.id)
     ).scalar_one()
-    registry.bump(act.connection)
     act.record("group.add", path=name, detail={"title": title})
     return Group(new_id, name, title or name)
 
@@ -33,20 +34,20 @@ def find(act: Act, name: str) -> Group:
 
 
 def join(act: Act, name: str, login: str) -> None:
-    """Put an account into a group. Raises `UnknownName`, or `BadValue` if it is in it."""
+    """Put an account into a group. Raises `UnknownName`, or `AlreadyInGroup`."""
+    registry.bump(act.connection)
     pair = _pair(act, name, login)
     if act.connection.execute(sa.select(group_accounts).filter_by(**pair)).first():
-        raise BadValue(problem=f"{login} is in the group {name} already.")
+        raise AlreadyInGroup(login=login, group=name)
     act.connection.execute(group_accounts.insert().values(**pair))
-    registry.bump(act.connection)
     act.record("group.join", path=name, detail={"login": login})
 
 
 def leave(act: Act, name: str, login: str) -> None:
-    """Take an account out of a group. Raises `UnknownName`, or `BadValue` if it is not in it."""
+    """Take an account out of a group. Raises `UnknownName`, or `NotInGroup`."""
     pair = _pair(act, name, login)
     if not act.connection.execute(group_accounts.delete().filter_by(**pair)).rowcount:
-        raise BadValue(problem=f"{login} is not in the group {name}.")
+        raise NotInGroup(login=login, group=name)
     registry.bump(act.connection)
     act.record("group.leave", path=name, detail={"login": login})
 

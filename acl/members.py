@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from acl import accounts, groups, registry, spaces
-from acl.errors import BadValue, UnknownName
+from acl.errors import AlreadyRestricted, NotMember, UnknownName
 from acl.journal import Act
 from acl.registry import Space
 from acl.roles import Role
@@ -18,6 +18,7 @@ def add(act: Act, slug: str, principal: str, role: Role, *, folder: str = "") ->
     `folder` is the path of a restricted folder, "" for the space's own list. Raises
     `UnknownName`, also for a folder that is not restricted.
     """
+    registry.bump(act.connection)
     space = spaces.find(act, slug)
     line = _line(act, space, principal, folder)
     former = act.connection.execute(sa.select(members.c.role).filter_by(**line)).scalar()
@@ -25,7 +26,6 @@ def add(act: Act, slug: str, principal: str, role: Role, *, folder: str = "") ->
         act.connection.execute(members.insert().values(**line, role=role.value))
     else:
         act.connection.execute(members.update().filter_by(**line).values(role=role.value))
-    registry.bump(act.connection)
     act.record(
         "member.add",
         space_id=space.id,
@@ -35,12 +35,12 @@ def add(act: Act, slug: str, principal: str, role: Role, *, folder: str = "") ->
 
 
 def remove(act: Act, slug: str, principal: str, *, folder: str = "") -> None:
-    """Take `principal` off the list. Raises `UnknownName`, or `BadValue` if it is not on it."""
+    """Take `principal` off the list. Raises `UnknownName`, or `NotMember`."""
     space = spaces.find(act, slug)
     line = _line(act, space, principal, folder)
     former = act.connection.execute(sa.select(members.c.role).filter_by(**line)).scalar()
     if former is None:
-        raise BadValue(problem=f"{principal} is not a member of {slug}/{folder}".rstrip("/") + ".")
+        raise NotMember(principal=principal, place=f"{slug}/{folder}".rstrip("/"))
     act.connection.execute(members.delete().filter_by(**line))
     registry.bump(act.connection)
     act.record(
@@ -54,16 +54,16 @@ def remove(act: Act, slug: str, principal: str, *, folder: str = "") -> None:
 def restrict(act: Act, slug: str, folder: str) -> None:
     """Give a folder a member list of its own, empty at first. `folder` is NFC, not "".
 
-    Raises `UnknownName` for the space, or `BadValue` if the folder is restricted.
+    Raises `UnknownName` for the space, or `AlreadyRestricted`.
     """
     space = spaces.find(act, slug)
     if not folder:
-        raise BadValue(problem="A space has a member list of its own already.")
+        raise AlreadyRestricted(place=slug)
+    registry.bump(act.connection)
     where = {"space_id": space.id, "path": folder}
     if act.connection.execute(sa.select(restricted_folders.c.id).filter_by(**where)).first():
-        raise BadValue(problem=f"{slug}/{folder} is a restricted folder already.")
+        raise AlreadyRestricted(place=f"{slug}/{folder}")
     act.connection.execute(restricted_folders.insert().values(**where))
-    registry.bump(act.connection)
     act.record("folder.restrict", space_id=space.id, path=folder)
 
 
@@ -85,9 +85,9 @@ def dump(act: Act, space_id: int, folder: str, *, below: bool = True) -> Lists:
     """The member lists of the restricted folder `folder`, and of those `below` it."""
     inside = restricted_folders.c.path == folder
     if below:
-        inside |= restricted_folders.c.path.between(f"{folder}/", f"{folder}0") & (
-            restricted_folders.c.path != f"{folder}0"
-        )
+        # Not BETWEEN: PostgreSQL cannot parse the COLLATE that its bounds would get.
+        path = restricted_folders.c.path
+        inside |= (path > f"{folder}/") & (path < f"{folder}0")
     rows = act.connection.execute(
         sa.select(restricted_folders.c.path, members)
         .outerjoin(members, members.c.folder_id == restricted_folders.c.id)

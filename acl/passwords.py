@@ -1,9 +1,11 @@
 """Account passwords: argon2id, slow on purpose."""
 
+import re
 import secrets
+import unicodedata
 import warnings
 
-from acl.errors import BadValue
+from acl.errors import BadPassword
 
 with warnings.catch_warnings():
     # passlib's own look at which of its many schemes are still in the standard library.
@@ -12,6 +14,8 @@ with warnings.catch_warnings():
 
 MINIMUM = 10
 _MAXIMUM = 1024  # A longer one is a way to make the server work, not a password.
+# RFC 7617, 2: no client may send them.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Passwords:
@@ -29,19 +33,24 @@ class Passwords:
         self._nobody = self.hash(secrets.token_urlsafe(32))
 
     def hash(self, password: str) -> str:
-        """Return the hash to store. Raises `BadValue` for a password that is too short."""
-        if not MINIMUM <= len(password) <= _MAXIMUM:
-            raise BadValue(problem=f"A password has {MINIMUM} to {_MAXIMUM} characters.")
-        return str(self._context.hash(password))
+        """Return the hash to store. Raises `BadPassword` for one that is too short, or unusable."""
+        if not MINIMUM <= len(password) <= _MAXIMUM or _CONTROL.search(password):
+            raise BadPassword(minimum=MINIMUM, maximum=_MAXIMUM)
+        return str(self._context.hash(_normal(password)))
 
     def verify(self, password: str, password_hash: str | None) -> bool:
         """Whether `password` is the one; takes as long when there is no hash to compare with."""
-        # Never a password's prefix, and never a stored NUL, which argon2 refuses with an error.
-        usable = 0 < len(password) <= _MAXIMUM and "\0" not in password
+        # Never a password's prefix, and never a NUL, which argon2 refuses with an error.
+        usable = 0 < len(password) <= _MAXIMUM and not _CONTROL.search(password)
         matches = self._context.verify(
-            password if usable else "unusable", password_hash or self._nobody
+            _normal(password) if usable else "unusable", password_hash or self._nobody
         )
         return bool(matches) and usable and password_hash is not None
+
+
+def _normal(password: str) -> str:
+    # A Mac types é as two characters, Windows as one (RFC 7617, 2.1).
+    return unicodedata.normalize("NFC", password)
 
 
 def generate() -> str:

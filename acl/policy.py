@@ -29,6 +29,7 @@ class Reason(StrEnum):
     OWN_DEPOSIT = "It was deposited by this account less than a day ago."
     PASSAGE = "It leads to what may be entered."
     SPACE_MANAGER = "Managers of a space manage the member lists of its restricted folders."
+    OWN = "It belongs to the account itself."
     ADMINISTRATOR = "Administrators manage the member lists of spaces that are not confidential."
     CONSOLE = "The command line belongs to whoever runs the server."
     NO_MEMBER = "The account is not in the member list that counts here."
@@ -77,26 +78,41 @@ def decide(
     if account is None:
         return Decision(True, False, Reason.CONSOLE)
     nearest = space.nearest(path) if area is Area.DOCUMENTS else None
+    if _device_refusal(actor, Privilege.READ, area) is Reason.DEVICE_SCOPE:
+        # To this device there is nothing here, not even what a refusal would tell.
+        return Decision(False, True, Reason.DEVICE_SCOPE, nearest or "")
     members = _lines(account, space.members if nearest is None else space.restricted[nearest])
     granted = roles.union(frozenset(line.role for line in members), agenda=area is Area.AGENDA)
-    if own_deposit and _is_depositor(members):
-        reason, granted = Reason.OWN_DEPOSIT, granted | {Privilege.READ}
-    else:
-        reason = Reason.ROLE
+    reason = Reason.ROLE
+    if own_deposit and _is_depositor(members) and Privilege.READ not in granted:
+        granted |= {Privilege.READ}
+        if privilege is Privilege.READ:
+            reason = Reason.OWN_DEPOSIT
     passage = area is Area.DOCUMENTS and _leads_somewhere(account, space, path, nearest, members)
     visible = Privilege.READ in granted or passage
     if privilege not in granted:
         exception = _exception(account, privilege, space, nearest, passage)
         if exception is None:
             reason = Reason.ROLE_TOO_LOW if members else Reason.NO_MEMBER
-            busy_only = area is Area.AGENDA and _is_depositor(members)
+            busy_only = area is Area.AGENDA and _is_depositor(members) and not visible
             return Decision(False, not visible, reason, nearest or "", members, busy_only)
         reason = exception
     refusal = _refusal(actor, privilege, space, area)
     if refusal is not None:
-        hidden = refusal is Reason.DEVICE_SCOPE or not visible
-        return Decision(False, hidden, refusal, nearest or "", members)
+        return Decision(False, not visible, refusal, nearest or "", members)
     return Decision(True, False, reason, nearest or "", members)
+
+
+def decide_own(actor: Actor, privilege: Privilege) -> Decision:
+    """Decide whether `actor` may use `privilege` on what belongs to its account alone.
+
+    That is its own agendas, and how it sees those of its spaces. Nobody else may do anything
+    there.
+    """
+    refusal = _device_refusal(actor, privilege, Area.AGENDA)
+    if refusal is not None:
+        return Decision(False, refusal is Reason.DEVICE_SCOPE, refusal)
+    return Decision(True, False, Reason.OWN)
 
 
 def privileges(
@@ -173,12 +189,20 @@ def _exception(
 
 def _refusal(actor: Actor, privilege: Privilege, space: Space, area: Area) -> Reason | None:
     """What takes away a privilege that the member list grants."""
-    device = actor.device
-    if device is not None:
-        if not (device.documents if area is Area.DOCUMENTS else device.agendas):
-            return Reason.DEVICE_SCOPE
-        if device.read_only and privilege is not Privilege.READ:
-            return Reason.DEVICE_READ_ONLY
+    refusal = _device_refusal(actor, privilege, area)
+    if refusal is not None:
+        return refusal
     if space.archived and privilege not in (Privilege.READ, Privilege.MANAGE):
         return Reason.ARCHIVED
+    return None
+
+
+def _device_refusal(actor: Actor, privilege: Privilege, area: Area) -> Reason | None:
+    device = actor.device
+    if device is None:
+        return None
+    if not (device.documents if area is Area.DOCUMENTS else device.agendas):
+        return Reason.DEVICE_SCOPE
+    if device.read_only and privilege is not Privilege.READ:
+        return Reason.DEVICE_READ_ONLY
     return None

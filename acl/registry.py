@@ -154,7 +154,10 @@ def revision(connection: Connection) -> int:
 
 
 def bump(connection: Connection) -> None:
-    """Say, in the transaction that changes the registry, that it has changed."""
+    """Say, in the transaction that changes the registry, that it has changed.
+
+    Said before looking whether a name is taken, it makes others wait who would take the same.
+    """
     table = tables.registry_revision
     connection.execute(table.update().values(value=table.c.value + 1))
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from acl import names, registry
-from acl.errors import BadValue, NameTaken, UnknownName
+from acl.errors import BadQuota, NameTaken, UnknownName
 from acl.journal import Act
 from acl.registry import Space
 from acl.tables import spaces
@@ -20,10 +20,12 @@ def add(
     confidential: bool = False,
     quota_bytes: int | None = None,
 ) -> Space:
-    """Add a space without members. Raises `BadName`, `BadValue` or `NameTaken`."""
-    names.check("space", slug)
+    """Add a space without members. Raises `BadName`, `ReservedSlug`, `BadValue` or `NameTaken`."""
+    names.check_slug(slug)
+    names.check_title(title or slug)
     if quota_bytes is not None and quota_bytes < 0:
-        raise BadValue(problem="A quota cannot be negative.")
+        raise BadQuota()
+    registry.bump(act.connection)
     if act.connection.execute(sa.select(spaces.c.id).where(spaces.c.slug == slug)).first():
         raise NameTaken(kind="space", name=slug)
     new_id = act.connection.execute(
@@ -46,7 +48,6 @@ def add(
         confidential,
         quota_bytes=quota_bytes,
     )
-    registry.bump(act.connection)
     act.record("space.add", space_id=space.id, detail={"title": space.title})
     return space
 
@@ -97,7 +98,7 @@ def charge(connection: Connection, space_id: int, size: int) -> None:
         )
 
 
-def used_bytes(connection: Connection, space_id: int) -> int:
-    """The bytes that the space uses: live documents, and former ones kept in history."""
-    query = sa.select(spaces.c.used_bytes).where(spaces.c.id == space_id)
-    return int(connection.execute(query).scalar_one())
+def usage(connection: Connection, space_ids: Iterable[int]) -> dict[int, int]:
+    """The bytes that each space uses: live documents, and former ones kept in history."""
+    query = sa.select(spaces.c.id, spaces.c.used_bytes).where(spaces.c.id.in_(list(space_ids)))
+    return {row.id: row.used_bytes for row in connection.execute(query)}

@@ -36,8 +36,6 @@ from calendars.errors import (
     METHODS,
     AlreadyMapped,
     Kept,
-    MalformedRequest,
-    MethodNotAllowed,
     NoCollection,
     NoPlaceForCollection,
     ObjectTooLarge,
@@ -50,6 +48,7 @@ from calendars.rights import Rights
 from calendars.session import Session, Sessions, current
 from calendars.storage import Storage
 from config.database import Database
+from config.errors import MalformedRequest, MethodNotAllowed
 
 # Without 2, as there are no locks, and without calendar-auto-schedule, as nothing is sent.
 COMPLIANCE = "1, 3, access-control, calendar-access, addressbook, extended-mkcol"
@@ -117,7 +116,7 @@ class Application(radicale.app.Application):
         """Serve one request. Raises `DavserverError` before the response has started."""
         verb = self._verbs.get(environ["REQUEST_METHOD"].upper())
         if verb is None:
-            raise MethodNotAllowed()
+            raise MethodNotAllowed(METHODS)
         request = Request.of(environ)
         response = verb(request)
         headers, body = dict(response.headers), response.body or b""
@@ -139,7 +138,7 @@ class Application(radicale.app.Application):
         conditions = Conditions.of(request.environ)
         path = request.path
         if path.collection is None:
-            raise MethodNotAllowed()
+            raise MethodNotAllowed(METHODS)
         with self._reading(request) as session:
             place = session.home.open(path.collection)
             if path.member is None:
@@ -204,7 +203,7 @@ class Application(radicale.app.Application):
         path = request.path
         if path.collection is None or path.member is None:
             # Radicale would replace a whole collection by what is sent.
-            raise MethodNotAllowed()
+            raise MethodNotAllowed(METHODS)
         with self._reading(request) as session:
             place = session.home.find(path.collection, NoCollection())
             _may_put(session, place, path.member)
@@ -239,7 +238,7 @@ class Application(radicale.app.Application):
         overwrite = request.environ.get("HTTP_OVERWRITE", "T").strip().upper() != "F"
         path = request.path
         if path.collection is None or path.member is None:
-            raise MethodNotAllowed()
+            raise MethodNotAllowed(METHODS)
         assert destination.collection is not None and destination.member is not None
         with self._writing(request) as session:
             home = session.home

@@ -13,16 +13,10 @@ from acl.journal import Act
 from acl.privileges import Privilege
 from acl.registry import Account, Space
 from calendars.conditions import Conditions
-from calendars.errors import (
-    NAME_MAX,
-    AlreadyMapped,
-    Kept,
-    NameTooLong,
-    NoPlaceForCollection,
-    Tag,
-)
+from calendars.errors import NAME_MAX, AlreadyMapped, Kept, NoPlaceForCollection, Tag
 from calendars.home import Home, Place
 from calendars.tables import Kind, collections
+from config.errors import NameTooLong
 
 _HOLDS: dict[Kind, tuple[Tag, str]] = {
     Kind.AGENDA: ("VCALENDAR", "VEVENT"),

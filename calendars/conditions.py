@@ -3,14 +3,12 @@
 Parsed before anything else happens, and evaluated inside the transaction that acts.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from calendars.errors import MalformedRequest, PreconditionFailed
-
-_ETAG = re.compile(r'\s*((?:W/)?"[^"]*"|\*)\s*(?:,|$)')
+from config import etags
+from config.errors import PreconditionFailed
 
 
 @dataclass(frozen=True)
@@ -24,8 +22,8 @@ class Conditions:
     def of(cls, environ: Mapping[str, Any]) -> "Conditions":
         """Those of a WSGI request. Raises `MalformedRequest`."""
         return cls(
-            _parse(environ.get("HTTP_IF_MATCH"), "If-Match header"),
-            _parse(environ.get("HTTP_IF_NONE_MATCH"), "If-None-Match header"),
+            _parse(environ, "If-Match"),
+            _parse(environ, "If-None-Match"),
         )
 
     def check(self, etag: str | None) -> None:
@@ -41,17 +39,6 @@ class Conditions:
         return bool({etag, f"W/{etag}", "*"} & self.none_match)
 
 
-def _parse(header: str | None, what: str) -> frozenset[str]:
-    if header is None:
-        return frozenset()
-    etags: list[str] = []
-    position = 0
-    while position < len(header):
-        match = _ETAG.match(header, position)
-        if match is None:
-            raise MalformedRequest(what=what)
-        etags.append(match[1])
-        position = match.end()
-    if not etags:
-        raise MalformedRequest(what=what)
-    return frozenset(etags)
+def _parse(environ: Mapping[str, Any], name: str) -> frozenset[str]:
+    header = environ.get("HTTP_" + name.upper().replace("-", "_"))
+    return frozenset() if header is None else frozenset(etags.parse(header, name))

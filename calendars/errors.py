@@ -5,7 +5,7 @@ from typing import Literal
 
 from acl.errors import NeedPrivileges
 from acl.privileges import Privilege
-from config.errors import DavserverError
+from config.errors import DavserverError, MethodNotAllowed
 from config.language import Phrase
 
 DAV = "{DAV:}"
@@ -41,38 +41,6 @@ class _InNamespace(DavserverError):
         self.precondition = f"{_namespace(tag)}{self.local}"  # type: ignore[misc]
 
 
-class MalformedRequest(DavserverError):
-    """A header or a body that means nothing: `what` names it."""
-
-    status = HTTPStatus.BAD_REQUEST
-    message = "The {what} cannot be understood."
-
-
-class NameTooLong(DavserverError):
-    """A collection or an object whose name has more than 255 bytes."""
-
-    status = HTTPStatus.FORBIDDEN
-    message = "This name is too long."
-
-
-class PreconditionFailed(DavserverError):
-    """If-Match or If-None-Match does not hold (RFC 9110, 13.1)."""
-
-    status = HTTPStatus.PRECONDITION_FAILED
-    message = "This was changed by somebody else in the meantime."
-
-
-class MethodNotAllowed(DavserverError):
-    """A method that the resource does not have."""
-
-    status = HTTPStatus.METHOD_NOT_ALLOWED
-    message = "This cannot be done with this address."
-
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        return (("Allow", ", ".join(METHODS)),)
-
-
 class Kept(NeedPrivileges):
     """DELETE of what belongs to a space, or came with the account: nobody may, here."""
 
@@ -95,6 +63,9 @@ class AlreadyMapped(MethodNotAllowed):
     precondition = f"{DAV}resource-must-be-null"
     message = "There is something of this name already."
 
+    def __init__(self) -> None:
+        super().__init__(METHODS)
+
 
 class NoPlaceForCollection(DavserverError):
     """MKCALENDAR or MKCOL elsewhere than directly in one's own home, or over a hidden name."""
@@ -110,27 +81,6 @@ class UnknownResourceType(DavserverError):
     status = HTTPStatus.FORBIDDEN
     precondition = f"{DAV}valid-resourcetype"
     message = "Only agendas, task lists and address books can be made here."
-
-
-class DestinationExists(DavserverError):
-    """Overwrite: F, and there is something at the destination (RFC 4918, 10.6)."""
-
-    status = HTTPStatus.PRECONDITION_FAILED
-    message = "There is something of this name at the destination already."
-
-
-class OtherServer(DavserverError):
-    """A Destination that is not ours (RFC 4918, 9.9.4)."""
-
-    status = HTTPStatus.BAD_GATEWAY
-    message = "The destination is on another server."
-
-
-class SameResource(DavserverError):
-    """MOVE onto itself (RFC 4918, 9.9.4)."""
-
-    status = HTTPStatus.FORBIDDEN
-    message = "This is there already."
 
 
 class InvalidData(_InNamespace):

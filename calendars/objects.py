@@ -18,17 +18,10 @@ from acl.privileges import Privilege
 from calendars import collections
 from calendars.conditions import Conditions
 from calendars.content import Content
-from calendars.errors import (
-    NAME_MAX,
-    DestinationExists,
-    NameTooLong,
-    SameResource,
-    UidConflict,
-    UnsupportedAddressData,
-    UnsupportedComponent,
-)
+from calendars.errors import NAME_MAX, UidConflict, UnsupportedAddressData, UnsupportedComponent
 from calendars.home import Home, Place
 from calendars.tables import objects, tombstones
+from config.errors import DestinationExists, NameTooLong, SameResource
 
 
 @dataclass(frozen=True)

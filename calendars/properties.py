@@ -13,16 +13,9 @@ from radicale import xmlutils
 from acl.errors import NotFound
 from calendars import rights
 from calendars.collections import NewCollection
-from calendars.errors import (
-    CALDAV,
-    CARDDAV,
-    DAV,
-    MalformedRequest,
-    Tag,
-    UnknownResourceType,
-    UnsupportedComponent,
-)
+from calendars.errors import CALDAV, CARDDAV, DAV, Tag, UnknownResourceType, UnsupportedComponent
 from calendars.home import Home, Place
+from config.errors import MalformedRequest
 
 CALENDARSERVER = "{http://calendarserver.org/ns/}"
 

@@ -19,14 +19,8 @@ from radicale.item.filter import parse_time_range
 
 from calendars import filters
 from calendars.collection import Collection
-from calendars.errors import (
-    CALDAV,
-    CARDDAV,
-    DAV,
-    InvalidFilter,
-    MalformedRequest,
-    UnsupportedReport,
-)
+from calendars.errors import CALDAV, CARDDAV, DAV, InvalidFilter, UnsupportedReport
+from config.errors import MalformedRequest
 
 _log = logging.getLogger(__name__)
 

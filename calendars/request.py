@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from acl.actor import Actor
+from acl.actor import ENVIRON, Actor
 from acl.errors import NotFound
-from calendars.errors import DAV, MalformedRequest, NoCollection, OtherServer
+from calendars.errors import DAV, NoCollection
 from calendars.paths import Path
-
-ACTOR = "davserver.actor"
-"""The environ key under which the front tells who asks: an `acl.actor.Actor` with an account."""
+from config.errors import MalformedRequest, OtherServer
 
 # Far beyond what any protocol element needs, and far from what Python's stack can take.
 _XML_DEPTH_MAX = 64
@@ -36,7 +34,7 @@ class Request:
         """Read a WSGI environment. Raises `NotFound`."""
         # PEP 3333 gives the bytes of the path as latin-1; Radicale takes them for text (R1).
         path = Path.parse(environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8"))
-        actor: Actor = environ[ACTOR]
+        actor: Actor = environ[ENVIRON]
         if path.login not in (None, actor.name):
             raise NotFound()
         method = environ["REQUEST_METHOD"].upper()

@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from config.errors import DavserverError
+from config.errors import DavserverError, MethodNotAllowed
 
 DAV = "{DAV:}"
 
-
-class MalformedRequest(DavserverError):
-    """A header or a body that means nothing: `what` names it."""
-
-    status = HTTPStatus.BAD_REQUEST
-    message = "The {what} cannot be understood."
+METHODS = (
+    *("OPTIONS", "GET", "HEAD", "PUT", "DELETE", "COPY", "MOVE", "MKCOL"),
+    *("PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"),
+)
+"""All that documents have; a 405 must name what is allowed (RFC 9110, 15.5.6)."""
 
 
 class MalformedPath(DavserverError):
@@ -37,12 +36,6 @@ class ReservedName(UnusableName):
     message = "Windows keeps this name for itself; please choose another one."
 
 
-class NameTooLong(UnusableName):
-    """A name of more than 255 bytes, or a path of more than 3,000."""
-
-    message = "This name is too long."
-
-
 class NoParent(DavserverError):
     """The collection that the new resource would go into is not there (RFC 4918, 9.7.1)."""
 
@@ -50,18 +43,22 @@ class NoParent(DavserverError):
     message = "The folder to put this into does not exist."
 
 
-class IsCollection(DavserverError):
+class IsCollection(MethodNotAllowed):
     """Content for a folder: folders have none."""
 
-    status = HTTPStatus.METHOD_NOT_ALLOWED
     message = "There is a folder of this name."
 
+    def __init__(self) -> None:
+        super().__init__(method for method in METHODS if method not in ("PUT", "MKCOL"))
 
-class AlreadyMapped(DavserverError):
+
+class AlreadyMapped(MethodNotAllowed):
     """MKCOL where something is (RFC 4918, 9.3.1)."""
 
-    status = HTTPStatus.METHOD_NOT_ALLOWED
     message = "There is something of this name already."
+
+    def __init__(self) -> None:
+        super().__init__(method for method in METHODS if method != "MKCOL")
 
 
 class HiddenName(DavserverError):
@@ -76,34 +73,6 @@ class Forbidden(DavserverError):
 
     status = HTTPStatus.FORBIDDEN
     message = "This cannot be done here."
-
-
-class SameResource(DavserverError):
-    """COPY or MOVE onto itself or into itself (RFC 4918, 9.8.5 and 9.9.4)."""
-
-    status = HTTPStatus.FORBIDDEN
-    message = "A document or folder cannot be put onto or into itself."
-
-
-class DestinationExists(DavserverError):
-    """Overwrite: F, and there is something at the destination (RFC 4918, 10.6)."""
-
-    status = HTTPStatus.PRECONDITION_FAILED
-    message = "There is something of this name at the destination already."
-
-
-class OtherServer(DavserverError):
-    """A Destination that is not ours (RFC 4918, 9.8.5)."""
-
-    status = HTTPStatus.BAD_GATEWAY
-    message = "The destination is on another server."
-
-
-class PreconditionFailed(DavserverError):
-    """If-Match and its like, or the If header of WebDAV, do not hold."""
-
-    status = HTTPStatus.PRECONDITION_FAILED
-    message = "This was changed by somebody else in the meantime."
 
 
 class NotModified(DavserverError):
@@ -223,18 +192,3 @@ class ProtectedProperty(DavserverError):
     status = HTTPStatus.FORBIDDEN
     precondition = f"{DAV}cannot-modify-protected-property"
     message = "This property cannot be changed."
-
-
-class MethodNotAllowed(DavserverError):
-    """A method that the resource does not have."""
-
-    status = HTTPStatus.METHOD_NOT_ALLOWED
-    message = "This cannot be done with this address."
-
-    def __init__(self, allow: Iterable[str]) -> None:
-        super().__init__()
-        self._allow = ", ".join(allow)
-
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        return (("Allow", self._allow),)

@@ -8,14 +8,8 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from davserver.errors import (
-    MalformedPath,
-    MalformedRequest,
-    NameTooLong,
-    OtherServer,
-    ReservedName,
-    UnusableName,
-)
+from config.errors import MalformedRequest, NameTooLong, OtherServer
+from davserver.errors import MalformedPath, ReservedName, UnusableName
 
 SPACES = "spaces"
 """The collection of all spaces, in every address of a document."""

@@ -8,12 +8,12 @@ from typing import Any
 
 from wsgidav.dav_error import DAVError
 
-from config.errors import DavserverError
+from config.errors import DavserverError, MethodNotAllowed
 from davserver.dav.propfind import Propfind
 from davserver.dav.provider import Provider
-from davserver.dav.request_server import METHODS, RequestServer
+from davserver.dav.request_server import RequestServer
 from davserver.documents.documents import Documents
-from davserver.errors import MethodNotAllowed
+from davserver.errors import METHODS
 
 _SETTINGS = {"block_size": 256 * 1024}
 
@@ -36,7 +36,7 @@ class Refused(DavserverError):
 class DavApplication:
     """A WSGI application for everything below `/` that is no agenda.
 
-    The environ has `ACTOR` and `PATH` of request_server.py, a body of a bounded size but for
+    The environ has the actor and the `PATH` of request_server.py, a body of a bounded size but for
     PUT, and is changed. Raises `DavserverError` before anything has been sent.
     """
 

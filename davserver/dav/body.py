@@ -5,7 +5,8 @@ from typing import Any
 
 from lxml import etree
 
-from davserver.errors import MalformedRequest, UnsupportedBody
+from config.errors import MalformedRequest
+from davserver.errors import UnsupportedBody
 
 Element = etree._Element
 

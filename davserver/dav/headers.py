@@ -6,10 +6,11 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Any, Literal
 
+from config import etags
+from config.errors import MalformedRequest
 from davserver import paths
-from davserver.documents.conditions import Conditions, parse_date, parse_etags, parse_if
+from davserver.documents.conditions import Conditions, parse_date, parse_if
 from davserver.documents.upload import Announced
-from davserver.errors import MalformedRequest
 
 Environ = Mapping[str, Any]
 Depth = Literal["0", "1", "infinity"]
@@ -42,7 +43,7 @@ def conditions(environ: Environ) -> Conditions:
 
 def _etags(environ: Environ, name: str) -> tuple[str, ...]:
     value = environ.get("HTTP_" + name.upper().replace("-", "_"))
-    return () if value is None else parse_etags(value, name)
+    return () if value is None else etags.parse(value, name)
 
 
 def depth(environ: Environ, default: Depth, *allowed: Depth) -> Depth:

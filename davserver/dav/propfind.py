@@ -8,6 +8,7 @@ from acl import spaces
 from acl.actor import Actor
 from acl.policy import privileges
 from acl.privileges import Privilege
+from config.errors import MalformedRequest
 from davserver import paths
 from davserver.dav import multistatus
 from davserver.dav import properties as live
@@ -19,7 +20,7 @@ from davserver.documents.documents import Documents
 from davserver.documents.resource import Place, Resource
 from davserver.documents.tables import LIVE
 from davserver.documents.view import View
-from davserver.errors import FiniteDepth, MalformedRequest
+from davserver.errors import FiniteDepth
 
 D = "{DAV:}"
 

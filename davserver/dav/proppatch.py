@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from config.errors import MalformedRequest
 from davserver.dav import multistatus
 from davserver.dav import properties as live
 from davserver.dav.body import Element, elements, serialise
 from davserver.dav.headers import in_range
 from davserver.documents.conditions import parse_date
-from davserver.errors import MalformedRequest, ProtectedProperty
+from davserver.errors import ProtectedProperty
 
 D = "{DAV:}"
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from wsgidav.request_server import RequestServer as WsgiDavRequestServer
 
-from acl.actor import Actor
+from acl.actor import ENVIRON, Actor
 from acl.errors import NotFound
-from config.errors import DavserverError
+from config.errors import DavserverError, MalformedRequest, MethodNotAllowed
 from davserver import paths
 from davserver.dav import body, headers, multistatus, propfind, proppatch
 from davserver.dav import properties as live
@@ -27,37 +27,16 @@ from davserver.documents.documents import Documents
 from davserver.documents.locking import Wanted
 from davserver.documents.locks import Lock
 from davserver.documents.resource import Resource
-from davserver.errors import (
-    Forbidden,
-    MalformedRequest,
-    MethodNotAllowed,
-)
+from davserver.errors import METHODS, Forbidden
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Body = Iterable[bytes]
 
-ACTOR = "davserver.actor"
-"""The environ key of who asks: an `acl.actor.Actor`."""
-
 PATH = "davserver.path"
 """The environ key of the address's path as text, decoded but not yet normalised."""
 
 _ABOVE = ("OPTIONS", "GET", "HEAD", "PROPFIND")
-METHODS = (
-    "OPTIONS",
-    "GET",
-    "HEAD",
-    "PUT",
-    "DELETE",
-    "COPY",
-    "MOVE",
-    "MKCOL",
-    "PROPFIND",
-    "PROPPATCH",
-    "LOCK",
-    "UNLOCK",
-)
 COMPLIANCE = (("DAV", "1, 2, 3"), ("MS-Author-Via", "DAV"))
 """What OPTIONS says of us (RFC 4918, 18): the same for everybody and everywhere, so that it
 can be said before anyone logs in, as Office and Explorer want."""
@@ -103,7 +82,7 @@ class RequestServer(WsgiDavRequestServer):
     def _open(self, environ: Environ, target: Target, conditions: Conditions) -> Document | None:
         """Open the document at `target`, None for a folder; the conditions are of what it is
         when it is open."""
-        with self._documents.view(environ[ACTOR]) as view:
+        with self._documents.view(environ[ENVIRON]) as view:
             place = view.place(target.slug, target.path)
             resource = view.get(place)
             if resource.is_collection:
@@ -127,7 +106,7 @@ class RequestServer(WsgiDavRequestServer):
         self, environ: Environ, start_response: StartResponse, target: Target, head: bool
     ) -> Body:
         """A folder as text, a name a line: what a person sees who opens it with no DAV client."""
-        with self._documents.view(environ[ACTOR]) as view:
+        with self._documents.view(environ[ENVIRON]) as view:
             if target.root:
                 names = [f"{paths.SPACES}/"]
             elif not target.slug:
@@ -150,7 +129,9 @@ class RequestServer(WsgiDavRequestServer):
         asked = propfind.parse(body.parse(environ))
         # macOS since 15.4 hangs for 90 seconds when it is told of quotas while mounting.
         quota = not environ.get("HTTP_USER_AGENT", "").startswith("WebDAVFS/")
-        answer = self._listings.answer(environ[ACTOR], _target(environ), asked, depth, quota=quota)
+        answer = self._listings.answer(
+            environ[ENVIRON], _target(environ), asked, depth, quota=quota
+        )
         return _stream(start_response, answer)
 
     # Writing
@@ -160,7 +141,7 @@ class RequestServer(WsgiDavRequestServer):
         announced = headers.announced(environ)
         published = putting.put(
             self._documents,
-            environ[ACTOR],
+            environ[ENVIRON],
             slug,
             path,
             environ["wsgi.input"].read,
@@ -216,7 +197,7 @@ class RequestServer(WsgiDavRequestServer):
         source, target = _in_space(environ), _destination(environ)
         created = copy.copy(
             self._documents,
-            environ[ACTOR],
+            environ[ENVIRON],
             source,
             target,
             deep=depth == "infinity",
@@ -270,7 +251,7 @@ class RequestServer(WsgiDavRequestServer):
 
     @contextmanager
     def _change(self, environ: Environ, *slugs: str) -> Iterator[Change]:
-        actor: Actor = environ[ACTOR]
+        actor: Actor = environ[ENVIRON]
         with self._documents.change(actor, slugs) as change:
             yield change
 

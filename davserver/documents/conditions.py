@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from davserver.errors import MalformedRequest, NotModified, PreconditionFailed
+from config.errors import MalformedRequest, PreconditionFailed
+from davserver.errors import NotModified
 
 
 @dataclass(frozen=True)
@@ -97,24 +98,6 @@ def parse_if(header: str) -> tuple[StateList, ...]:
 def _dangling(lists: list[StateList], href: str | None) -> bool:
     """Whether a resource was named and nothing has been said of it yet, or named too late."""
     return (not lists and href is not None) or (bool(lists) and lists[-1].href != href)
-
-
-_ETAG = re.compile(r'\s*((?:W/)?"[^"]*"|\*)\s*(?:,|$)')
-
-
-def parse_etags(header: str, name: str) -> tuple[str, ...]:
-    """Parse If-Match or If-None-Match: quoted entity tags, or `*`. Raises `MalformedRequest`."""
-    etags: list[str] = []
-    position = 0
-    while position < len(header):
-        match = _ETAG.match(header, position)
-        if match is None:
-            raise MalformedRequest(what=f"{name} header")
-        etags.append(match[1])
-        position = match.end()
-    if not etags or ("*" in etags and len(etags) > 1):
-        raise MalformedRequest(what=f"{name} header")
-    return tuple(etags)
 
 
 def parse_date(header: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from acl import members
 from acl.privileges import Privilege
+from config.errors import DestinationExists, SameResource
 from davserver import paths
 from davserver.documents import locks, properties
 from davserver.documents.change import Change
@@ -11,7 +12,7 @@ from davserver.documents.locks import Lock
 from davserver.documents.resource import Place, Resource
 from davserver.documents.tables import LIVE
 from davserver.documents.view import View
-from davserver.errors import DestinationExists, Forbidden, SameResource
+from davserver.errors import Forbidden
 
 
 def check_apart(source: Place, destination: Place) -> None:

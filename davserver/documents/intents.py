@@ -61,12 +61,17 @@ class Replace:
         os.rename(data / self.source, data / self.target)
 
     def undo(self, data: Path) -> None:
-        if not os.path.lexists(data / self.kept):
+        source, target, kept = data / self.source, data / self.target, data / self.kept
+        if not os.path.lexists(kept):
             return
-        if os.path.lexists(data / self.source) and os.path.lexists(data / self.target):
-            os.unlink(data / self.kept)
-        else:
-            os.rename(data / self.kept, data / self.target)
+        if os.path.lexists(target):
+            if os.path.samestat(os.lstat(target), os.lstat(kept)):
+                os.unlink(kept)
+                return
+            # What took over may be somebody's document: a second name first, as in `do`.
+            if not os.path.lexists(source):
+                os.link(target, source, follow_symlinks=False)
+        os.rename(kept, target)
 
     def names(self) -> tuple[str, ...]:
         return (self.source, self.target, self.kept)

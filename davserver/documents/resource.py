@@ -105,13 +105,23 @@ def _member(folder: Path, name: str) -> tuple[Path, os.stat_result]:
     except FileNotFoundError:
         # Copied in by a Mac's tools, perhaps: the same name in another form. ASCII has one.
         if not name.isascii():
-            for entry in os.scandir(folder):
-                if unicodedata.normalize("NFC", entry.name) == name:
-                    return Path(entry.path), entry.stat(follow_symlinks=False)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if unicodedata.normalize("NFC", entry.name) == name:
+                        return Path(entry.path), entry.stat(follow_symlinks=False)
         raise
     except OSError as error:
         # ENAMETOOLONG: no name of this length exists.
         raise FileNotFoundError from error
+
+
+def is_obstructed(folder: Path, name: str) -> bool:
+    """Whether `name` in `folder` is that of a symbolic link or a special file, which is nothing
+    and yet must not be replaced."""
+    try:
+        return not _is_plain(_member(folder, name)[1])
+    except FileNotFoundError:
+        return False
 
 
 def scan(resource: Resource) -> Iterator[Resource]:

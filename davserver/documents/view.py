@@ -17,7 +17,7 @@ from davserver import paths
 from davserver.documents import clutter, deposits, locks
 from davserver.documents.conditions import Conditions, State
 from davserver.documents.locks import Lock
-from davserver.documents.resource import Place, Resource, locate, scan
+from davserver.documents.resource import Place, Resource, is_obstructed, locate, scan
 from davserver.documents.store import Store
 from davserver.documents.tables import LIVE
 from davserver.errors import Forbidden, HiddenName, Locked, NoParent
@@ -126,10 +126,16 @@ class View:
     def state(self, place: Place) -> State:
         """What conditions may be about: of what the actor may not know, nothing."""
         resource = self.find(place)
-        tokens = {lock.token for lock in locks.around(self.connection, place, self.now)}
+        around = locks.around(self.connection, place, self.now)
         if resource is None:
-            return State(tokens=tokens)
-        return State(resource.etag, resource.modified, tokens)
+            return State(
+                tokens={lock.token for lock in around if not self._is_hidden(place.space, lock)}
+            )
+        return State(resource.etag, resource.modified, {lock.token for lock in around})
+
+    def _is_hidden(self, space: Space, lock: Lock) -> bool:
+        root = Place(space, lock.path, lock.tree)
+        return self.occupant(root) is not None and self.find(root) is None
 
     def state_of(self, tag: str) -> State:
         """The state of another resource, by the tag that an If header names it with."""
@@ -174,9 +180,9 @@ class View:
     def new_member(self, place: Place) -> Resource | None:
         """Make sure that something may be put at `place`; return what is there already.
 
-        Raises `NoParent` if its collection is not there for the actor, `HiddenName` if what is
-        there is not for it to know, the refusal to create if nothing is there, and the errors
-        of `paths.check_new`.
+        Raises `NoParent` if its collection is not there for the actor, the refusal to create
+        unless the actor sees what is there, `HiddenName` if what is there is not for it to know
+        or not for anybody, and the errors of `paths.check_new`.
         """
         if not place.path:
             raise Forbidden()
@@ -184,13 +190,17 @@ class View:
         if parent is None or not parent.is_collection:
             raise NoParent()
         occupant = self.occupant(place)
-        if occupant is None:
-            self.require(Privilege.CREATE, parent.place)
-            if place.tree == LIVE:
-                paths.check_new(place.path)
-        elif not self.decide(Privilege.READ, place, occupant):
+        if occupant is not None and self.decide(Privilege.READ, place, occupant):
+            return occupant
+        # In this order: who may not create here learns nothing of what is hidden.
+        self.require(Privilege.CREATE, parent.place)
+        if occupant is not None:
             raise HiddenName()
-        return occupant
+        if place.tree == LIVE:
+            if is_obstructed(parent.disk, place.name):
+                raise HiddenName()
+            paths.check_new(place.path)
+        return None
 
     def writable(self, resource: Resource) -> None:
         """Require that the actor may overwrite `resource`, or finish depositing it."""

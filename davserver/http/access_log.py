@@ -3,8 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 
-from acl.actor import Actor
-from davserver.dav.request_server import ACTOR
+from acl.actor import ENVIRON, Actor
 from davserver.http.wsgi import Application, Body, Environ, StartResponse
 
 _log = logging.getLogger("davserver.access")
@@ -40,7 +39,7 @@ class AccessLog:
         return _Logged(answer, lambda sent: self._write(environ, statuses, sent, began))
 
     def _write(self, environ: Environ, statuses: list[str], sent: int, began: float) -> None:
-        actor: Actor | None = environ.get(ACTOR)
+        actor: Actor | None = environ.get(ENVIRON)
         _log.info(
             "%s %s %s %s %s %s %d B %.0f ms",
             environ[REQUEST],

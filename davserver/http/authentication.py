@@ -5,18 +5,17 @@ from collections.abc import Callable
 from datetime import datetime
 
 from acl import devices
-from acl.actor import Actor
+from acl.actor import ENVIRON, Actor
 from acl.authenticate import Authenticator
 from acl.errors import Unauthenticated
 from acl.registry import RegistryCache
 from config.database import Database
 from config.errors import DatabaseUnavailable
-from davserver.dav.request_server import ACTOR
 from davserver.http.wsgi import Application, Body, Environ, StartResponse
 
 
 class Authentication:
-    """Sets `ACTOR` for `app`, or raises `Unauthenticated` or `MalformedCredentials`.
+    """Sets the actor for `app`, or raises `Unauthenticated` or `MalformedCredentials`.
 
     `realm` is what a person reads when asked for a password; `clock` gives the time, aware.
     """
@@ -52,7 +51,7 @@ class Authentication:
         if actor is None:
             raise Unauthenticated(self._realm)
         self._record_use(actor, now)
-        environ[ACTOR] = actor
+        environ[ENVIRON] = actor
         return self._app(environ, start_response)
 
     def _record_use(self, actor: Actor, now: datetime) -> None:

@@ -3,7 +3,8 @@
 import io
 from collections.abc import Callable
 
-from davserver.errors import IncompleteUpload, MalformedRequest, TooLarge
+from config.errors import MalformedRequest
+from davserver.errors import IncompleteUpload, TooLarge
 from davserver.http.wsgi import Application, Body, Environ, StartResponse
 
 
