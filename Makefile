@@ -12,7 +12,7 @@ run: $(VENV)/run.stamp
 	@$(BIN)/davserver serve --data "$(DATA)" --host 127.0.0.1 --port $(PORT)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: lint test
 

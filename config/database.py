@@ -8,15 +8,18 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
-from config.errors import DatabaseUnavailable
+from config.errors import DatabaseTooNew, DatabaseUnavailable
 
 metadata = sa.MetaData(
     naming_convention={
@@ -50,6 +53,15 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class Version(Enum):
+    """How the tables of a database stand to what this version of the program needs."""
+
+    NONE = "none"
+    OLDER = "older"
+    CURRENT = "current"
+    NEWER = "newer"
 
 
 class Database:
@@ -96,17 +108,24 @@ class Database:
         try:
             with engine.begin() as connection:
                 yield connection
-        except sa.exc.OperationalError as error:
+        except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
             raise DatabaseUnavailable() from error
+
+    def version(self) -> Version:
+        """How the tables stand to this version of the program. Makes an empty SQLite file."""
+        with self.read() as connection:
+            return _version(connection)
 
     def migrate(self) -> None:
         """Bring the tables to what this version of the program needs; harmless when repeated.
 
-        Processes that start together wait for one another.
+        Processes that start together wait for one another. Raises `DatabaseTooNew`.
         """
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7309459)"))
+            if _version(connection) is Version.NEWER:
+                raise DatabaseTooNew()
             command.upgrade(_alembic(connection), "head")
 
     def close(self) -> None:
@@ -135,6 +154,17 @@ def _engine(url: sa.URL, busy_timeout: float) -> Engine:
         connection.exec_driver_sql(str(begin))
 
     return engine
+
+
+def _version(connection: Connection) -> Version:
+    scripts = ScriptDirectory.from_config(_alembic(connection))
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is None:
+        return Version.NONE
+    if current == scripts.get_current_head():
+        return Version.CURRENT
+    known = {script.revision for script in scripts.walk_revisions()}
+    return Version.OLDER if current in known else Version.NEWER
 
 
 def _alembic(connection: Connection) -> Config:

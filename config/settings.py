@@ -7,18 +7,21 @@ together with something else is a `SettingsError` that names the place, the key 
 import difflib
 import os
 import tomllib
-import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import annotated_types
 import sqlalchemy as sa
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.errors import SettingsError
+from config.language import Phrase
 
 FILE = "davserver.toml"
 PREFIX = "DAVSERVER_"
@@ -31,7 +34,13 @@ class Section(BaseModel):
 
 
 class Organisation(Section):
-    name: str = Field("davserver", description="The organisation's name, shown at log-in.")
+    name: str = Field(
+        "davserver",
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]*$",
+        description="The organisation's name, one line of 1 to 100 characters, shown at log-in.",
+    )
     language: Literal["fr", "en"] = Field(
         "fr", description="The language of messages when the client names none."
     )
@@ -41,14 +50,13 @@ class Server(Section):
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="The TCP port to listen on.")
     threads: int = Field(10, ge=1, le=200, description="Requests served at the same time.")
-    timeout: float = Field(
-        60.0, gt=0, le=3600, description="Seconds a silent connection is kept open."
-    )
+    timeout: int = Field(60, ge=1, le=3600, description="Seconds a silent connection is kept open.")
 
 
 class DatabaseSettings(Section):
     url: str = Field(
         "",
+        repr=False,
         description="A SQLAlchemy URL, sqlite or postgresql+psycopg; "
         "empty: davserver.db in the data directory.",
     )
@@ -59,7 +67,10 @@ class DatabaseSettings(Section):
 
 class Authentication(Section):
     memory: ByteSize = Field(
-        ByteSize(19 * 1024 * 1024), description="Memory of one argon2id password hash."
+        ByteSize(19 * 1024 * 1024),
+        ge=8 * 1024,
+        le=4 * 1024**3,
+        description="Memory of one argon2id password hash.",
     )
     rounds: int = Field(2, ge=1, le=100, description="Passes of one argon2id password hash.")
     remember: float = Field(
@@ -130,26 +141,54 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _work_together(self) -> "Settings":
         if self.database.url:
-            try:
-                driver = sa.make_url(self.database.url).drivername
-            except sa.exc.ArgumentError:
-                raise ValueError("database.url|is no database URL.") from None
-            if driver not in ("sqlite", "postgresql+psycopg"):
-                raise ValueError(f"database.url|{driver} is not supported.")
+            _check_url(self.database.url)
         if self.storage.clutter_max > self.storage.upload_max:
-            raise ValueError("storage.clutter_max|is larger than storage.upload_max.")
+            raise _Unworkable(
+                "storage.clutter_max",
+                Phrase("is larger than {key}.", key="storage.upload_max"),
+                Phrase("Lower it, or raise {key}.", key="storage.upload_max"),
+            )
         return self
 
     @property
     def database_url(self) -> str:
         """The URL to open: `database.url`, or SQLite in the data directory."""
-        return self.database.url or f"sqlite:///{self.data / 'davserver.db'}"
+        if self.database.url:
+            return self.database.url
+        # Not joined by hand: a data directory may have a "?" or a "%" in its name.
+        file = sa.URL.create("sqlite", database=str(self.data / "davserver.db"))
+        return file.render_as_string(hide_password=False)
 
 
-_REMEDIES = {
-    "database.url": "Use sqlite:////path/to/file.db or postgresql+psycopg://user@host/name.",
-    "storage.clutter_max": "Lower it, or raise storage.upload_max.",
-}
+class _Unworkable(ValueError):
+    """Settings that are right one by one and cannot work together."""
+
+    def __init__(self, key: str, problem: Phrase, remedy: Phrase) -> None:
+        super().__init__(str(problem))
+        self.key = key
+        self.problem = problem
+        self.remedy = remedy
+
+
+def _check_url(text: str) -> None:
+    remedy = Phrase(
+        "Use {sqlite} or {postgresql}.",
+        sqlite="sqlite:////path/to/file.db",
+        postgresql="postgresql+psycopg://user@host/name",
+    )
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        problem = Phrase("is no database URL.")
+        raise _Unworkable("database.url", problem, remedy) from None
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        problem = Phrase("{driver} is not supported.", driver=url.drivername)
+        raise _Unworkable("database.url", problem, remedy)
+    if url.drivername == "sqlite" and not Path(url.database or "").is_absolute():
+        # In memory each process has a database of its own, and which file a relative path
+        # means depends on where the command was typed.
+        problem = Phrase("does not name a file by its absolute path.")
+        raise _Unworkable("database.url", problem, remedy)
 
 
 @dataclass(frozen=True)
@@ -158,134 +197,227 @@ class Value:
 
     key: str
     value: object
-    source: str
-    description: str
+    source: Phrase
+    description: Phrase
+
+    def shown(self) -> object:
+        """The value without its secrets, as a TOML type."""
+        if isinstance(self.value, Path):
+            return str(self.value)
+        return _without_password(str(self.value)) if self.key == "database.url" else self.value
+
+
+_Given = dict[str, tuple[object, Phrase]]
+"""Values by dotted key, each with the place it came from."""
+
+DEFAULT = Phrase("default")
+COMMAND_LINE = Phrase("command line, {option}", option="--data")
 
 
 def load(
-    data: Path, environment: Mapping[str, str], options: Mapping[str, object]
+    data: Path,
+    environment: Mapping[str, str],
+    options: Mapping[str, object],
+    *,
+    data_source: Phrase = COMMAND_LINE,
 ) -> tuple[Settings, list[Value]]:
-    """Read the settings of the data directory `data`.
+    """Read the settings of the data directory `data`, which came from `data_source`.
 
     `environment` is searched for `DAVSERVER_SECTION__KEY`; `options` maps dotted keys
     (`server.port`) to values of the command line, None meaning not given. Returns the settings
     and every effective value with its source. Raises `SettingsError`.
     """
     data = data.resolve()
-    given: dict[str, tuple[object, str]] = {}
+    given: _Given = {}
     for layer in (_from_file(data / FILE), _from_environment(environment), _from_options(options)):
         given.update(layer)
     tree: dict[str, Any] = {"data": data}
-    for key, (value, source) in given.items():
+    for key, (value, _) in given.items():
         section, _, name = key.partition(".")
-        _check_key(key, source)
         tree.setdefault(section, {})[name] = value
     try:
         settings = Settings(**tree)
     except ValidationError as error:
         raise _explain(error, given) from None
-    return settings, _values(settings, given)
+    values = [Value("data", data, data_source, Phrase("The data directory."))]
+    for key, field in _keys().items():
+        section, _, name = key.partition(".")
+        value = getattr(getattr(settings, section), name)
+        source = given[key][1] if key in given else DEFAULT
+        values.append(Value(key, value, source, Phrase(field.description or "")))
+    return settings, values
 
 
-def _from_file(path: Path) -> dict[str, tuple[object, str]]:
-    try:
-        tree = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            where=path, key="-", problem=f"{error}.", remedy="Correct the file."
-        ) from None
-    flat: dict[str, tuple[object, str]] = {}
-    for section, table in tree.items():
+def _from_file(path: Path) -> _Given:
+    where = Phrase("{path}", path=path)
+    sections = {key.partition(".")[0] for key in _keys()}
+    flat: _Given = {}
+    for section, table in _read(path).items():
+        if section not in sections:
+            raise _unknown(section, where, [*_keys(), *sections])
         if not isinstance(table, dict):
-            _check_key(section, str(path))
-            raise SettingsError(
-                where=path,
-                key=section,
-                problem="is a section.",
-                remedy=f"Write [{section}] on a line of its own, and its keys below.",
+            problem = Phrase("is a section.")
+            remedy = Phrase(
+                "Write {line} on a line of its own, its keys below.", line=f"[{section}]"
             )
+            raise SettingsError(where=where, key=section, problem=problem, remedy=remedy)
         for name, value in table.items():
-            flat[f"{section}.{name}"] = (value, str(path))
-        if not table:
-            _check_key(f"{section}.", str(path))
+            key = f"{section}.{name}"
+            if key not in _keys():
+                raise _unknown(key, where, _keys())
+            if not _has_type(_keys()[key], value):
+                raise _unusable(key, value, where)
+            flat[key] = (value, where)
     return flat
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[object, str]]:
-    return {
-        name.removeprefix(PREFIX).lower().replace("__", ".", 1): (value, f"environment, {name}")
-        for name, value in environment.items()
-        if name.startswith(PREFIX) and name not in _NOT_SETTINGS
-    }
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problem = Phrase("is no TOML ({detail}).", detail=error)
+        remedy = Phrase("Correct the file.")
+    except OSError as error:
+        problem = Phrase("cannot be read ({detail}).", detail=error.strerror)
+        remedy = Phrase("Let the user who runs davserver read it.")
+    raise SettingsError(where=path.parent, key=path.name, problem=problem, remedy=remedy)
 
 
-def _from_options(options: Mapping[str, object]) -> dict[str, tuple[object, str]]:
+def _from_environment(environment: Mapping[str, str]) -> _Given:
+    flat: _Given = {}
+    for name, value in environment.items():
+        if not name.startswith(PREFIX) or name in _NOT_SETTINGS:
+            continue
+        key = name.removeprefix(PREFIX).lower().replace("__", ".", 1)
+        source = Phrase("environment, {name}", name=name)
+        if key not in _keys():
+            raise _unknown(key, source, _keys(), _variable)
+        flat[key] = (value, source)
+    return flat
+
+
+def _variable(key: str) -> str:
+    return PREFIX + key.replace(".", "__").upper()
+
+
+def _from_options(options: Mapping[str, object]) -> _Given:
     return {
-        key: (value, f"command line, --{key.partition('.')[2]}")
+        key: (value, Phrase("command line, {option}", option=f"--{key.partition('.')[2]}"))
         for key, value in options.items()
         if value is not None
     }
 
 
-def _keys() -> dict[str, tuple[object, str]]:
-    """Every known key with its type's name and its description."""
+@cache
+def _keys() -> dict[str, FieldInfo]:
+    """Every known key with its type, bounds and description."""
     return {
-        f"{section}.{name}": (field.annotation, field.description or "")
+        f"{section}.{name}": field
         for section, outer in Settings.model_fields.items()
         if isinstance(outer.annotation, type) and issubclass(outer.annotation, Section)
         for name, field in outer.annotation.model_fields.items()
     }
 
 
-def _check_key(key: str, source: str) -> None:
-    known = _keys()
-    if key in known:
-        return
-    close = difflib.get_close_matches(key, known, n=1)
-    remedy = f"Did you mean {close[0]}?" if close else "Remove it; see `davserver config show`."
-    raise SettingsError(where=source, key=key, problem="is not a setting.", remedy=remedy)
+def _unknown(
+    name: str, source: Phrase, known: Iterable[str], spell: Callable[[str], str] = str
+) -> SettingsError:
+    """The error about `name`; `spell` writes a known key as it is written at that place."""
+    known = list(known)
+    # A key without its section is the commonest slip.
+    close = [key for key in known if key.endswith(f".{name}")]
+    close = close or difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    if close:
+        remedy = Phrase("Did you mean {key}?", key=spell(close[0]))
+    else:
+        remedy = Phrase("Remove it; `davserver config show` lists all settings.")
+    problem = Phrase("is not a setting.")
+    return SettingsError(where=source, key=name or "-", problem=problem, remedy=remedy)
 
 
-def _explain(error: ValidationError, given: Mapping[str, tuple[object, str]]) -> SettingsError:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    problem = first["msg"]
-    if not key:
-        # A combination: `_work_together` names the key itself.
-        key, _, problem = problem.removeprefix("Value error, ").partition("|")
-    wanted = _keys().get(key, (str, ""))
-    remedy = _REMEDIES.get(key) or f"Give it {_say(wanted[0])}: {wanted[1]}"
-    source = given[key][1] if key in given else "defaults"
-    return SettingsError(where=source, key=key, problem=problem.rstrip(".") + ".", remedy=remedy)
-
-
-def _say(annotation: object) -> str:
-    if typing.get_origin(annotation) is Literal:
-        return " or ".join(repr(choice) for choice in typing.get_args(annotation))
-    if isinstance(annotation, types.UnionType):
-        return " or ".join(_say(part) for part in typing.get_args(annotation))
-    names = {
-        str: "a text",
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        ByteSize: 'a size such as "16 MiB"',
+def _has_type(field: FieldInfo, value: object) -> bool:
+    """Whether a value that has a type in TOML has the right one."""
+    accepted: dict[object, tuple[type, ...]] = {
+        int: (int,),
+        float: (int, float),
+        bool: (bool,),
+        ByteSize: (int, str),
     }
-    return names.get(typing.cast(type, annotation), str(annotation))
+    return type(value) in accepted.get(field.annotation, (str,))
 
 
-def _values(settings: Settings, given: Mapping[str, tuple[object, str]]) -> list[Value]:
-    values = [Value("data", settings.data, "command line, --data or DAVSERVER_DATA", "")]
-    for key, (_, description) in _keys().items():
-        section, _, name = key.partition(".")
-        value = getattr(getattr(settings, section), name)
-        source = given[key][1] if key in given else "default"
-        values.append(Value(key, value, source, description))
-    return values
+def _explain(error: ValidationError, given: _Given) -> SettingsError:
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, _Unworkable):
+        source = given[cause.key][1] if cause.key in given else DEFAULT
+        return SettingsError(
+            where=source, key=cause.key, problem=cause.problem, remedy=cause.remedy
+        )
+    key = ".".join(str(part) for part in first["loc"])
+    return _unusable(key, first["input"], given[key][1])
 
 
-def environment_settings(data: Path, options: Mapping[str, object]) -> tuple[Settings, list[Value]]:
+def _unusable(key: str, value: object, source: Phrase) -> SettingsError:
+    field = _keys()[key]
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return SettingsError(
+        where=source,
+        key=key,
+        problem=Phrase("{value} cannot be used.", value=shown),
+        remedy=Phrase(
+            "Give it {wanted}. {description}",
+            wanted=_wanted(field),
+            description=Phrase(field.description or ""),
+        ),
+    )
+
+
+def _wanted(field: FieldInfo) -> Phrase:
+    if typing.get_origin(field.annotation) is Literal:
+        choices = " | ".join(repr(choice) for choice in typing.get_args(field.annotation))
+        return Phrase("{choices}", choices=choices)
+    wanted = {
+        str: Phrase("a text"),
+        int: Phrase("a whole number"),
+        float: Phrase("a number"),
+        bool: Phrase("true or false"),
+        ByteSize: Phrase('a size such as "16 MiB"'),
+    }[typing.cast(type, field.annotation)]
+    low = [b.ge for b in field.metadata if isinstance(b, annotated_types.Ge)]
+    above = [b.gt for b in field.metadata if isinstance(b, annotated_types.Gt)]
+    high = [b.le for b in field.metadata if isinstance(b, annotated_types.Le)]
+    if low and high:
+        return Phrase("{wanted} from {low} to {high}", wanted=wanted, low=low[0], high=high[0])
+    if above and high:
+        return Phrase(
+            "{wanted} above {low}, {high} at most", wanted=wanted, low=above[0], high=high[0]
+        )
+    if low or above:
+        return Phrase("{wanted}, at least {low}", wanted=wanted, low=low[0] if low else 1)
+    return wanted
+
+
+def _without_password(url: str) -> str:
+    """The database URL as it may be shown."""
+    if not url:
+        return url
+    parsed = sa.make_url(url)
+    hidden = {name: "***" for name in parsed.query if "password" in name.lower()}
+    shown = parsed.update_query_dict(hidden).render_as_string(hide_password=True)
+    return shown.replace("%2A%2A%2A", "***")
+
+
+def defaults() -> Iterator[tuple[str, object, str]]:
+    """Every key with its default and its description, section by section."""
+    for key, field in _keys().items():
+        yield key, field.default, field.description or ""
+
+
+def environment_settings(
+    data: Path, options: Mapping[str, object], *, data_source: Phrase = COMMAND_LINE
+) -> tuple[Settings, list[Value]]:
     """`load` with this process's environment."""
-    return load(data, os.environ, options)
+    return load(data, os.environ, options, data_source=data_source)

@@ -10,9 +10,9 @@ from acl.errors import NotFound
 from calendars import content, sync
 from calendars.conditions import Conditions
 from calendars.content import FOREVER, NEVER
-from config.errors import MalformedRequest, PreconditionFailed
 from calendars.errors import InvalidSyncToken
 from calendars.paths import Path
+from config.errors import MalformedRequest, PreconditionFailed
 
 
 def _object(*lines: str, kind: str = "VEVENT", more: tuple[str, ...] = ()) -> bytes:
