@@ -55,6 +55,7 @@ COMPLIANCE = "1, 3, access-control, calendar-access, addressbook, extended-mkcol
 
 _XML = "application/xml; charset=utf-8"
 _GZIP_MIN = 1024
+_DEPTHS = frozenset({"0", "1", "infinity"})
 # With any weight but none (RFC 9110, 12.5.3).
 _GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))(?:;|,|$)")
 _FREE_BUSY = f"{CALDAV}free-busy-query"
@@ -157,6 +158,8 @@ class Application(radicale.app.Application):
         return Response(HTTPStatus.OK, headers, row.data)
 
     def _propfind(self, request: Request) -> Response:
+        if request.environ.get("HTTP_DEPTH", "0").strip().lower() not in _DEPTHS:
+            raise MalformedRequest(what="Depth header")
         info = {"request": request, "asked": propfind(request.xml(f"{DAV}propfind"))}
         with self._reading(request) as session:
             answer = self.do_PROPFIND(
@@ -192,6 +195,8 @@ class Application(radicale.app.Application):
                 text = reports.free_busy(Collection(session, place), root)
                 headers = {"Content-Type": "text/calendar; charset=utf-8"}
                 return Response(HTTPStatus.OK, headers, text.encode())
+            if member is not None and objects.find(session.connection, place, member) is None:
+                raise NotFound()
             collection = Collection(session, session.home.open(place.name))
             base = f"{request.prefix}/{collection.path}/"
             return _multistatus(reports.answer(collection, root, base, member))

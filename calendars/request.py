@@ -1,5 +1,6 @@
 """One request, read: who asks, where, and with what body."""
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from config.errors import MalformedRequest, OtherServer
 
 # Far beyond what any protocol element needs, and far from what Python's stack can take.
 _XML_DEPTH_MAX = 64
+# What no name can have: the front refuses it in the address itself.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,14 @@ class Request:
         try:
             url = urlsplit(self.environ.get("HTTP_DESTINATION", ""))
             text = unquote(url.path, errors="strict")
+            # Without user and port: KDE sends the one, proxies lose the other.
+            host = urlsplit(f"//{self.environ.get('HTTP_HOST', '')}").hostname
         # UnicodeDecodeError, or brackets around what is no address.
         except ValueError:
             raise MalformedRequest(what="Destination header") from None
-        # Without user and port: KDE sends the one, proxies lose the other.
-        host = urlsplit(f"//{self.environ.get('HTTP_HOST', '')}").hostname
         if url.netloc and host and url.hostname != host:
             raise OtherServer()
-        if not text.startswith("/") or "\0" in text or {".", ".."} & set(text.split("/")):
+        if not text.startswith("/") or _CONTROL.search(text) or {".", ".."} & set(text.split("/")):
             raise MalformedRequest(what="Destination header")
         inside = text.removeprefix(self.prefix + "/")
         try:

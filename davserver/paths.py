@@ -15,9 +15,12 @@ SPACES = "spaces"
 """The collection of all spaces, in every address of a document."""
 
 SEGMENT_MAX = 255  # bytes; the limit of ext4, XFS, Btrfs and most others
-PATH_MAX = 3000  # bytes; with the data directory before it, within the kernel's 4,096
+# Bytes. With the data directory before it, within the kernel's 4,096; with a property's name,
+# within the 2,704 that PostgreSQL can index.
+PATH_MAX = 2000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+_CONTROL_BYTE = re.compile(r"[\x00-\x1f\x7f]")
 _WINDOWS = re.compile(r'[<>:"\\|?*]')
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
@@ -67,21 +70,23 @@ def from_href(href: str) -> str:
 def from_destination(destination: str, host: str) -> str:
     """The text of a Destination header's path (RFC 4918, 10.3).
 
-    `host` is the request's Host header. Scheme and user information are not compared: a front
-    may speak TLS for us, and KDE sends `http://login:password@host/`. Raises `MalformedRequest`,
+    `host` is the request's Host header. Only names are compared: a front may speak TLS for us on
+    a port of its own, and KDE sends `http://login:password@host/`. Raises `MalformedRequest`,
     `MalformedPath`, or `OtherServer`.
     """
+    if _CONTROL_BYTE.search(destination):
+        # urlsplit drops some of them, and what is left is another name.
+        raise MalformedPath()
     try:
         url = urlsplit(destination.strip())
-        given, own = (url.hostname, url.port), urlsplit(f"//{host}")
-        ours = (own.hostname, own.port)
+        given, ours, _ = url.hostname, urlsplit(f"//{host}").hostname, url.port
     except ValueError:
         raise MalformedRequest(what="Destination header") from None
     if not url.path.startswith("/") or url.query or url.fragment:
         raise MalformedRequest(what="Destination header")
     if url.scheme and url.scheme not in ("http", "https"):
         raise OtherServer()
-    if url.netloc and given != ours and not _same_host(given, ours):
+    if url.netloc and given != ours:
         raise OtherServer()
     return from_href(url.path)
 
@@ -92,12 +97,6 @@ def from_tag(tag: str) -> str:
         return from_href(urlsplit(tag).path)
     except ValueError:
         raise MalformedRequest(what="If header") from None
-
-
-def _same_host(given: tuple[str | None, int | None], ours: tuple[str | None, int | None]) -> bool:
-    """Whether both mean one host, where one of them leaves the default port out."""
-    ports = {given[1] or 0, ours[1] or 0}
-    return given[0] == ours[0] and (len(ports) == 1 or ports <= {0, 80} or ports <= {0, 443})
 
 
 def href(*parts: str, collection: bool = False) -> str:
@@ -145,7 +144,14 @@ def check_new(path: str) -> None:
         raise UnusableName()
     if new.partition(".")[0].rstrip(" ").casefold() in _DEVICES:
         raise ReservedName()
-    if len(new.encode()) > SEGMENT_MAX or len(path.encode()) > PATH_MAX:
+    if len(new.encode()) > SEGMENT_MAX:
+        raise NameTooLong()
+    check_length(path)
+
+
+def check_length(path: str) -> None:
+    """Raise `NameTooLong` for a path that could not be found again."""
+    if len(path.encode("utf-8", "surrogateescape")) > PATH_MAX:
         raise NameTooLong()
 
 

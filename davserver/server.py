@@ -1,12 +1,16 @@
 """The HTTP server: cheroot, with what a server of drives must do about request bodies."""
 
+import contextlib
 import logging
 import re
 import signal
+import socket
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest, KnownLengthRFile
+from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.wsgi import Server as WsgiServer
 
 from config.errors import DavserverError
@@ -17,11 +21,19 @@ _log = logging.getLogger("davserver")
 
 _DRAIN_FIRST = 64 * 1024  # bytes of an unread body that are worth keeping a connection for
 _DRAIN = 64 * 1024 * 1024  # bytes that are read after the answer, so that it arrives
+_DRAIN_SECONDS = 30.0  # all in all, for that
+_DRAIN_SILENCE = 2.0  # seconds without a byte, after which nothing more will come
 _BLOCK = 64 * 1024
 _HEADERS_MAX = 64 * 1024  # bytes
+_WAITING_MAX = 400  # connections without a request, each one an open file
 _SHUTDOWN = 10  # seconds for the requests under way
 # Said twice, with two values, each program on the way may believe another one.
-_ONCE = frozenset({b"Content-Length", b"Transfer-Encoding", b"Host", b"Authorization"})
+_ONCE = frozenset(
+    b"""Authorization Content-Length Content-Range Content-Type Depth Destination Expect Host
+    If-Range Lock-Token Overwrite Range User-Agent X-Expected-Entity-Length""".split()
+)
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD = re.compile(rb"(" + _TOKEN.pattern + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 _LINE_MAX = 4096  # bytes of a chunk's header, or of a trailer
@@ -36,26 +48,39 @@ class CannotListen(DavserverError):
 
 
 class Headers(dict[bytes, bytes]):
-    """The headers of one request while they are read, each line one assignment.
+    """The headers of one request while they are read.
 
-    Finder sends an If header for each lock token, and all of them count. Raises `ValueError`
-    for a second, different value of what can have one only.
+    Those that come more than once are one list (RFC 9110, 5.3): Finder sends an If header for
+    each lock token, and all of them count. Raises `ValueError` for a second, different value of
+    what can have one only.
     """
 
-    def __setitem__(self, name: bytes, value: bytes) -> None:
+    def add(self, name: bytes, value: bytes) -> None:
+        """Take in one line; `name` is as in `Content-Length`."""
         former = self.get(name)
-        if former is not None and name == b"If":
-            value = former + b", " + value
-        elif former is not None and name in _ONCE and former != value:
+        if former is None or former == value and name in _ONCE:
+            self[name] = value
+        elif name in _ONCE:
             raise ValueError("A header that can be there only once is there twice.")
-        super().__setitem__(name, value)
+        else:
+            self[name] = former + b", " + value
 
 
-class PlainHeaders(HeaderReader):
-    """Reads headers, without those that WSGI could not tell from others: X_Y is X-Y to it."""
+def read_headers(rfile: Any) -> Headers:
+    """Read the lines up to the empty one (RFC 9112, 5).
 
-    def _allow_header(self, key_name: bytes) -> bool:
-        return b"_" not in key_name
+    Strictly, where programs on the way might read something else: no space before the colon, no
+    line that continues another one, no lone CR or LF. Names with an underscore are left out, as
+    X_Y is X-Y to WSGI. Raises `ValueError`.
+    """
+    headers = Headers()
+    while (line := rfile.readline()) != b"\r\n":
+        match = _FIELD.fullmatch(line)
+        if match is None:
+            raise ValueError("Malformed header line.")
+        if b"_" not in match[1]:
+            headers.add(match[1].title(), match[2].strip(b" \t"))
+    return headers
 
 
 class ChunkedBody:
@@ -68,12 +93,12 @@ class ChunkedBody:
         self._rfile = rfile
         self._left = 0
         self._begun = False
-        self.finished = False
+        self._finished = False
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes, or all there are; none at the end."""
         pieces, wanted = [], size
-        while wanted and not self.finished:
+        while wanted and not self._finished:
             if not self._left:
                 self._next()
                 continue
@@ -95,7 +120,7 @@ class ChunkedBody:
         self._begun, self._left = True, int(match[1], 16)
         if not self._left:
             self._skip_trailers()
-            self.finished = True
+            self._finished = True
 
     def _skip_trailers(self) -> None:
         for _ in range(_TRAILERS_MAX):
@@ -106,12 +131,39 @@ class ChunkedBody:
                 break
         raise ValueError("The body does not end.")
 
+    @property
+    def unread(self) -> int | None:
+        """None, as nobody knows how many bytes are still to come, or 0 at the end."""
+        return 0 if self._finished else None
+
+
+class SizedBody:
+    """A body whose length was announced."""
+
+    def __init__(self, rfile: Any, length: int) -> None:
+        self._rfile = rfile
+        self._left = length
+        self._broken = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, or all there are; none at the end, or if the rest never comes."""
+        count = self._left if size < 0 else min(size, self._left)
+        data: bytes = self._rfile.read(count) if count and not self._broken else b""
+        self._broken = len(data) < count
+        self._left -= len(data)
+        return data
+
+    @property
+    def unread(self) -> int | None:
+        """How many bytes are still to come; None if they never will."""
+        return None if self._broken else self._left
+
 
 class Invited:
     """A body that is asked for when it is first read: who sends `Expect: 100-continue` is
     refused before sending anything (RFC 9110, 10.1.1)."""
 
-    def __init__(self, body: Any, invite: Callable[[], None] | None) -> None:
+    def __init__(self, body: ChunkedBody | SizedBody, invite: Callable[[], None] | None) -> None:
         self._body = body
         self._invite = invite
 
@@ -120,84 +172,131 @@ class Invited:
         if self._invite is not None:
             invite, self._invite = self._invite, None
             invite()
-        data: bytes = self._body.read() if size < 0 else self._body.read(size)
-        return data
-
-    @property
-    def awaits_invitation(self) -> bool:
-        """Whether the client waits to be asked, and may never send anything."""
-        return self._invite is not None
+        return self._body.read(size)
 
     @property
     def unread(self) -> int | None:
-        """How many bytes are still to come; None if nobody knows."""
-        if isinstance(self._body, ChunkedBody):
-            return 0 if self._body.finished else None
-        return int(self._body.remaining)
+        """How many bytes are still to come; None if nobody knows, or if the client still waits
+        to be asked, and may never send them."""
+        unread = self._body.unread
+        return None if unread and self._invite is not None else unread
 
 
 class Request(HTTPRequest):
     """One request. What is left of its body never becomes the next request."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, server: "Server", connection: "Connection") -> None:
+        # Only so that the absolute form is accepted, as it must be (RFC 9112, 3.2.2).
+        super().__init__(server, connection, proxy_mode=True)
         self.header_reader = self._read_headers
         self._expects = False
 
+    def read_request_line(self) -> bool:
+        """Read the first line; answer what is none, and return whether it was one."""
+        try:
+            if not super().read_request_line():  # type: ignore[no-untyped-call]
+                return False
+        except ValueError:
+            # From `urlsplit`, of what has half an IPv6 address in it.
+            self.simple_response("400 Bad Request", "Malformed Request-URI")
+            return False
+        if not _TOKEN.fullmatch(self.method):
+            self.simple_response("400 Bad Request", "Malformed method name.")
+            return False
+        return True
+
     def _read_headers(self, rfile: Any, inheaders: dict[bytes, bytes]) -> None:
-        headers = Headers()
-        PlainHeaders()(rfile, headers)
+        headers = read_headers(rfile)
+        modern = self.response_protocol == "HTTP/1.1"
         # Kept from cheroot, which would answer at once that the body is welcome.
-        self._expects = headers.pop(b"Expect", b"").lower() == b"100-continue"
+        self._expects = headers.pop(b"Expect", b"").lower() == b"100-continue" and modern
+        if modern and b"Host" not in headers:
+            raise ValueError("A request names its host.")
         length = headers.get(b"Content-Length")
         if length is not None and not _LENGTH.fullmatch(length):
             raise ValueError("Malformed Content-Length header.")
-        if length is not None and b"Transfer-Encoding" in headers:
+        coding = headers.get(b"Transfer-Encoding")
+        if coding is not None and (coding.lower() != b"chunked" or not modern):
+            raise ValueError("A body can be chunked, and nothing else.")
+        if coding is not None and length is not None:
             raise ValueError("A body has one length, not two.")
         inheaders.update(headers)
 
     def respond(self) -> None:
         """Let the application answer, then see to the rest of the body."""
+        body: ChunkedBody | SizedBody
         if self.chunked_read:
-            body: Any = ChunkedBody(self.conn.rfile)
+            body = ChunkedBody(self.conn.rfile)
         else:
-            length = int(self.inheaders.get(b"Content-Length", 0))
-            body = KnownLengthRFile(self.conn.rfile, length)
+            body = SizedBody(self.conn.rfile, int(self.inheaders.get(b"Content-Length", 0)))
         self.rfile = Invited(body, self._invite if self._expects else None)
         self.server.gateway(self).respond()
         self.ensure_headers_sent()
         if self.chunked_write:
             self.conn.wfile.write(b"0\r\n\r\n")
-        if self.close_connection and not self.rfile.awaits_invitation:
-            self._drain(_DRAIN)
+        # A little of it may still come, as `send_headers` has seen.
+        if not self.close_connection and body.unread:
+            with contextlib.suppress(OSError):
+                body.read()
+        if body.unread != 0:
+            self._close_gently()
 
     def send_headers(self) -> None:
         """Send status and headers; close the connection after a body that nobody read."""
-        if isinstance(self.rfile, Invited) and self.rfile.unread != 0:
-            unread = self.rfile.unread
-            if self.rfile.awaits_invitation or unread is None or unread > _DRAIN_FIRST:
-                self.close_connection = True
-            else:
-                self._drain(unread)
+        unread = self.rfile.unread
+        if unread is None or unread > _DRAIN_FIRST:
+            self.close_connection = True
         super().send_headers()
+
+    def simple_response(self, status: str, msg: str = "") -> None:
+        """Answer what cannot even be read; what follows it cannot be read either."""
+        _log.info("- %s - unreadable request: %s", self.conn.remote_addr or "-", status)
+        self._close_gently()
+        text = f"{msg or status}\n"
+        reply = (
+            f"{self.server.protocol} {status}\r\n"
+            "Content-Type: text/plain; charset=utf-8\r\n"
+            f"Content-Length: {len(text.encode())}\r\n"
+            f"Connection: close\r\n\r\n{text}"
+        )
+        with contextlib.suppress(OSError):
+            self.conn.wfile.write(reply.encode())
+
+    def _close_gently(self) -> None:
+        self.close_connection = self.conn.drains = True
 
     def _invite(self) -> None:
         self.conn.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _drain(self, most: int) -> None:
-        """Read away up to `most` bytes: a client that is still sending when the connection
-        closes never sees the answer."""
-        try:
-            while most > 0 and (piece := self.rfile.read(min(_BLOCK, most))):
-                most -= len(piece)
-        except (OSError, ValueError):
-            self.close_connection = True
-
 
 class Connection(HTTPConnection):
-    """A connection, whose requests are of our kind."""
+    """A connection, whose requests are of our kind.
+
+    `drains`: the client may still be sending when it ends.
+    """
 
     RequestHandlerClass = Request
+    drains = False
+
+    def communicate(self) -> bool:
+        """Serve one request; return whether another one may follow."""
+        goes_on = bool(super().communicate())  # type: ignore[no-untyped-call]
+        if not goes_on and self.drains:
+            self._drain()
+        return goes_on
+
+    def _drain(self) -> None:
+        """Read away what comes: a connection that is closed over unread bytes is reset, and
+        the client never sees the answer (RFC 9112, 9.6)."""
+        left, end = _DRAIN, time.monotonic() + _DRAIN_SECONDS
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+            self.socket.settimeout(_DRAIN_SILENCE)
+            while left > 0 and time.monotonic() < end:
+                piece = self.socket.recv(_BLOCK)
+                if not piece:
+                    break
+                left -= len(piece)
 
 
 class Server(WsgiServer):
@@ -205,6 +304,17 @@ class Server(WsgiServer):
 
     ConnectionClass = Connection
     max_request_header_size = _HEADERS_MAX
+    keep_alive_conn_limit = _WAITING_MAX
+
+    def process_conn(self, conn: Connection) -> None:
+        """Give a thread to a connection; to a new one only when it has said something.
+
+        Otherwise as many connections as there are threads, silent, would keep everyone out.
+        """
+        if conn.last_used is None:
+            self.put_conn(conn)
+        else:
+            super().process_conn(conn)
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         """Where cheroot speaks of what went wrong on a connection."""
@@ -229,22 +339,30 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> int:
         request_queue_size=128,
         shutdown_timeout=_SHUTDOWN,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
     try:
         server.prepare()
     except OSError as error:
         raise CannotListen(host=host, port=port, reason=error.strerror or error) from None
     try:
+        # A thread of its own: a signal meets this one anywhere, perhaps with a lock held.
+        stopping = threading.Thread(target=server.stop)
+        _on_stop(stopping)
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
         server.serve()
-    except SystemExit:
-        _log.info("stopping")
+        stopping.join()
+        _log.info("stopped")
     finally:
         server.stop()
         app.database.close()
     return 0
 
 
-def _stop(number: int, frame: object) -> None:
-    raise SystemExit(0)
+def _on_stop(stopping: threading.Thread) -> None:
+    """Start `stopping` at the first SIGTERM or SIGINT."""
+
+    def handle(number: int, frame: object) -> None:
+        if stopping.ident is None:
+            stopping.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)

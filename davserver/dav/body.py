@@ -10,6 +10,9 @@ from davserver.errors import UnsupportedBody
 
 Element = etree._Element
 
+NAMES_MAX = 1000
+"""How many properties a request may name: each costs, for each resource of a listing."""
+
 
 def parse(environ: Mapping[str, Any]) -> Element | None:
     """The root element of the body, None if there is no body. Raises `MalformedRequest`.

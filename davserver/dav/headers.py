@@ -17,6 +17,7 @@ Depth = Literal["0", "1", "infinity"]
 
 _TIMEOUT = re.compile(r"\s*(?:second-(\d{1,20})|(infinite))\s*(?:,|$)", re.IGNORECASE)
 _SECONDS = re.compile(r"-?\d{1,11}(\.\d*)?")
+_RANGE = re.compile(r"\s*(?:(\d{1,18})-(\d{1,18})?|-0*[1-9]\d{0,17})\s*", re.ASCII)
 # What the time of a file can be on any file system in use.
 _YEARS_1_TO_9999 = range(-62_135_596_800, 253_402_300_800)
 
@@ -70,6 +71,21 @@ def destination(environ: Environ) -> str:
         raise MalformedRequest(what="Destination header")
     host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     return paths.from_destination(given, host)
+
+
+def has_range(environ: Environ) -> bool:
+    """Whether the Range header asks for one range of bytes (RFC 9110, 14.2).
+
+    Several are as if there were none, and so is another unit. Raises `MalformedRequest` for
+    bytes that are no range.
+    """
+    unit, _, ranges = environ.get("HTTP_RANGE", "").strip().partition("=")
+    if unit.lower() != "bytes":
+        return False
+    matches = [_RANGE.fullmatch(one) for one in ranges.split(",")]
+    if not all(match and int(match[1] or 0) <= int(match[2] or 10**18) for match in matches):
+        raise MalformedRequest(what="Range header")
+    return len(matches) == 1
 
 
 def timeout(environ: Environ, maximum: int) -> int:

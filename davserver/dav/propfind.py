@@ -12,7 +12,7 @@ from config.errors import MalformedRequest
 from davserver import paths
 from davserver.dav import multistatus
 from davserver.dav import properties as live
-from davserver.dav.body import Element, elements
+from davserver.dav.body import NAMES_MAX, Element, elements
 from davserver.dav.headers import Depth
 from davserver.dav.item import Item, Surroundings
 from davserver.documents import locks, properties
@@ -20,7 +20,7 @@ from davserver.documents.documents import Documents
 from davserver.documents.resource import Place, Resource
 from davserver.documents.tables import LIVE
 from davserver.documents.view import View
-from davserver.errors import FiniteDepth
+from davserver.errors import FiniteDepth, TooLarge
 
 D = "{DAV:}"
 
@@ -46,7 +46,7 @@ class Asked:
 
 
 def parse(root: Element | None) -> Asked:
-    """What the body asks for; no body asks for all. Raises `MalformedRequest`."""
+    """What the body asks for; no body asks for all. Raises `MalformedRequest` or `TooLarge`."""
     if root is None:
         return Asked(Mode.ALLPROP)
     if root.tag != f"{D}propfind":
@@ -57,6 +57,8 @@ def parse(root: Element | None) -> Asked:
         if tag in found:
             raise MalformedRequest(what="XML body")
         found[tag] = tuple(dict.fromkeys(str(name.tag) for name in elements(child)))
+    if any(len(names) > NAMES_MAX for names in found.values()):
+        raise TooLarge()
     kinds = [mode for mode in Mode if f"{D}{mode.value}" in found]
     if len(kinds) != 1:
         raise MalformedRequest(what="XML body")

@@ -7,12 +7,14 @@ from datetime import datetime
 from config.errors import MalformedRequest
 from davserver.dav import multistatus
 from davserver.dav import properties as live
-from davserver.dav.body import Element, elements, serialise
+from davserver.dav.body import NAMES_MAX, Element, elements, serialise
 from davserver.dav.headers import in_range
 from davserver.documents.conditions import parse_date
-from davserver.errors import ProtectedProperty
+from davserver.errors import ProtectedProperty, TooLarge
 
 D = "{DAV:}"
+# Bytes; with a path, within what PostgreSQL can index.
+_NAME_MAX = 500
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Instructions:
 def parse(root: Element | None) -> Instructions:
     """What the body asks for, in its order: the last word on a property counts.
 
-    Raises `MalformedRequest`.
+    Raises `MalformedRequest`, and `TooLarge` for more properties than anybody has a use for.
     """
     if root is None or root.tag != f"{D}propertyupdate":
         raise MalformedRequest(what="XML body")
@@ -45,12 +47,17 @@ def parse(root: Element | None) -> Instructions:
                 _instruct(instructions, element, remove=action.tag == f"{D}remove")
     if not instructions.names:
         raise MalformedRequest(what="XML body")
+    if len(instructions.names) > NAMES_MAX:
+        raise TooLarge()
     return instructions
 
 
 def _instruct(instructions: Instructions, element: Element, *, remove: bool) -> None:
     name = str(element.tag)
     instructions.names[name] = None
+    if len(name.encode()) > _NAME_MAX:
+        instructions.refused[name] = "507 Insufficient Storage"
+        return
     if name in live.MODIFIED and not remove:
         moment = _moment(element)
         if moment is None:

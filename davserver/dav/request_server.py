@@ -67,6 +67,9 @@ class RequestServer(WsgiDavRequestServer):
     ) -> Iterator[bytes]:
         body.refuse(environ)
         conditions = headers.conditions(environ)
+        if head or not headers.has_range(environ):
+            # WsgiDAV makes something of any Range header, and of every method's.
+            environ.pop("HTTP_RANGE", None)
         target = _target(environ)
         document = self._open(environ, target, conditions) if target.slug else None
         if document is None:

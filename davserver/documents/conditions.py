@@ -63,6 +63,8 @@ def parse_if(header: str) -> tuple[StateList, ...]:
     lists: list[StateList] = []
     href: str | None = None
     inside: list[Condition] | None = None
+    # A resource was named, and nothing has been said of it yet.
+    named = False
     negated = False
     position = 0
     text = header.rstrip()
@@ -73,10 +75,11 @@ def parse_if(header: str) -> tuple[StateList, ...]:
         position = match.end()
         kind = match.lastgroup
         if inside is None:
-            if kind == "angle" and not _dangling(lists, href):
-                href = match["angle"][1:-1]
-            elif kind == "open" and (href is not None or not lists or lists[-1].href is None):
-                inside = []
+            # Either all lists are of named resources, or none is.
+            if kind == "angle" and not named and (href is not None or not lists):
+                href, named = match["angle"][1:-1], True
+            elif kind == "open":
+                inside, named = [], False
             else:
                 raise MalformedRequest(what="If header")
         elif kind == "close" and inside and not negated:
@@ -90,21 +93,17 @@ def parse_if(header: str) -> tuple[StateList, ...]:
             negated = False
         else:
             raise MalformedRequest(what="If header")
-    if inside is not None or not lists or _dangling(lists, href):
+    if inside is not None or not lists or named:
         raise MalformedRequest(what="If header")
     return tuple(lists)
-
-
-def _dangling(lists: list[StateList], href: str | None) -> bool:
-    """Whether a resource was named and nothing has been said of it yet, or named too late."""
-    return (not lists and href is not None) or (bool(lists) and lists[-1].href != href)
 
 
 def parse_date(header: str) -> datetime | None:
     """Parse an HTTP date; one that is none is to be ignored (RFC 9110, 13.1.3)."""
     try:
         date = parsedate_to_datetime(header)
-    except ValueError:
+    # A number can be too large for a date, and for what dates are made of.
+    except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 

@@ -8,6 +8,7 @@ from acl import members, spaces
 from acl.actor import Actor
 from acl.errors import NotFound
 from acl.journal import new_uid
+from davserver import paths
 from davserver.documents import clutter, destination, locks, properties, store
 from davserver.documents.change import Change, check_quota
 from davserver.documents.conditions import Conditions
@@ -42,13 +43,15 @@ def copy(
     copied. Properties and member lists are copied too, locks are not. Returns whether the name
     is new. The content is copied before the spaces are held, so that a large folder keeps
     nobody waiting. Raises what `destination.allowed` raises, and `NotFound`, `SameResource`,
-    `PreconditionFailed`, `QuotaExceeded`, `StorageFull`.
+    `PreconditionFailed`, `NameTooLong`, `QuotaExceeded`, `StorageFull`.
     """
     uid = new_uid()
     with documents.view(actor) as view:
         resource, place = view.get(view.place(*source)), view.destination(*target)
         _allowed(view, resource, place, overwrite=overwrite, conditions=conditions)
         found = _found(view, resource, deep=deep)
+        for one in found:
+            paths.check_length(place.path + one.place.path.removeprefix(resource.place.path))
         copied = Copied(
             resource.is_collection,
             frozenset(one.place.path for one in found),
@@ -129,7 +132,7 @@ def _publish(
         for path, lines in members.dump(change.act, source.space.id, source.path).items()
         if path in copied.paths
     }
-    members.load(change.act, target.space.id, destination.rebase(restricted, source, target))
+    destination.restrict(change, restricted, source, target)
     properties.copy_tree(change.connection, source, target, copied.paths)
     steps = destination.steps(change, change.staged(), copied.collection, target, occupant)
     change.carry_out(steps, target.space)

@@ -67,6 +67,7 @@ def steps(
 def clear(change: Change, destination: Place, occupant: Resource | None) -> dict[str, object]:
     """Put away what belonged to the occupant; return what the journal keeps of it."""
     if occupant is None:
+        properties.remove_tree(change.connection, destination)
         return {"history": None}
     restricted = members.dump(change.act, destination.space.id, destination.path)
     members.drop(change.act, destination.space.id, restricted)
@@ -83,8 +84,11 @@ def clear(change: Change, destination: Place, occupant: Resource | None) -> dict
     }
 
 
-def rebase(lists: members.Lists, source: Place, destination: Place) -> members.Lists:
-    """The member lists of a tree, as they are when it lies at `destination`."""
-    return {
+def restrict(change: Change, lists: members.Lists, source: Place, destination: Place) -> None:
+    """Give the member lists of the tree `source` to the same one at `destination`."""
+    moved = {
         destination.path + path.removeprefix(source.path): lines for path, lines in lists.items()
     }
+    # One may be left over from a folder that was removed on the disk.
+    members.drop(change.act, destination.space.id, moved)
+    members.load(change.act, destination.space.id, moved)

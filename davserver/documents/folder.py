@@ -1,5 +1,6 @@
 """MKCOL: a new, empty folder."""
 
+from davserver.documents import properties
 from davserver.documents.change import Change
 from davserver.documents.conditions import Conditions
 from davserver.documents.intents import Rename
@@ -24,6 +25,7 @@ def create(change: Change, place: Place, conditions: Conditions) -> Resource:
     change.check(place, conditions)
     held = change.unlocked(place, conditions, membership=True)
     extend(change.connection, held, change.now)
+    properties.remove_tree(change.connection, place)
     change.store.staged(change.act.uid).mkdir(mode=0o700)
     change.carry_out((Rename(change.staged(), change.relative(place)),), place.space)
     folder = change.now_at(place)

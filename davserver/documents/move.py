@@ -5,6 +5,7 @@ from pathlib import Path
 
 from acl import members, spaces
 from acl.privileges import Privilege
+from davserver import paths
 from davserver.documents import clutter, destination, locks, properties
 from davserver.documents.change import Change
 from davserver.documents.conditions import Conditions
@@ -20,7 +21,7 @@ def move(
 
     Its properties and member lists go along; its locks do not (7.7). Returns whether the name
     is new. Needs to read and delete at the source, and to create at the target. Raises what
-    `destination.allowed` raises, and `NotFound`, `Forbidden`, `SameResource`,
+    `destination.allowed` raises, and `NotFound`, `Forbidden`, `SameResource`, `NameTooLong`,
     `PreconditionFailed`, `Locked`, `QuotaExceeded`.
     """
     resource = change.get(source)
@@ -38,6 +39,8 @@ def move(
         overwrite=overwrite,
         conditions=conditions,
     )
+    if len(target.path) > len(source.path):
+        _check_lengths(resource, target)
     locks.extend(change.connection, [*held, *held_there], change.now)
     if source.tree != LIVE:
         _move_clutter(change, resource, target)
@@ -55,8 +58,7 @@ def _move(change: Change, resource: Resource, target: Place, occupant: Resource 
     replaced = destination.clear(change, target, occupant)
     restricted = members.dump(change.act, source.space.id, source.path)
     members.drop(change.act, source.space.id, restricted)
-    moved = destination.rebase(restricted, source, target)
-    members.load(change.act, target.space.id, moved)
+    destination.restrict(change, restricted, source, target)
     locks.remove_tree(change.connection, source)
     properties.move_tree(change.connection, source, target)
     steps = destination.steps(
@@ -69,6 +71,14 @@ def _move(change: Change, resource: Resource, target: Place, occupant: Resource 
         path=source.path,
         detail={"to_space": target.space.slug, "to": target.path, **replaced},
     )
+
+
+def _check_lengths(resource: Resource, target: Place) -> None:
+    """Raise `NameTooLong` if something in the tree could not be found below its new name."""
+    for folder, directories, files in os.walk(resource.disk):
+        inside = os.path.relpath(folder, resource.disk)
+        for name in (*directories, *files):
+            paths.check_length(os.path.normpath(os.path.join(target.path, inside, name)))
 
 
 def _move_clutter(change: Change, resource: Resource, target: Place) -> None:

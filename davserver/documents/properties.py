@@ -83,7 +83,8 @@ def copy_tree(
 
 
 def remove_tree(connection: Connection, place: Place) -> None:
-    """Forget the properties of `place` and of all below it."""
+    """Forget the properties of `place` and of all below it: also those left over from what was
+    removed on the disk, when something new comes to lie there."""
     connection.execute(
         properties.delete().where(
             *_tree(place),

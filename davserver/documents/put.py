@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from acl import spaces
 from acl.actor import Actor
 from acl.journal import new_uid
-from davserver.documents import clutter, locks, upload
+from davserver.documents import clutter, locks, properties, upload
 from davserver.documents.change import Change, check_quota
 from davserver.documents.conditions import Conditions
 from davserver.documents.documents import Documents, full_disk
@@ -122,6 +122,8 @@ def publish(change: Change, place: Place, occupant: Resource | None, size: int) 
     step: Step = Rename(source, target)
     if occupant is not None:
         step = Replace(source, target, change.kept(place.space))
+    else:
+        properties.remove_tree(change.connection, place)
     change.carry_out((step,), place.space)
     resource = change.now_at(place)
     change.act.record(

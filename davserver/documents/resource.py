@@ -140,7 +140,8 @@ def scan(resource: Resource) -> Iterator[Resource]:
                 seen.add(name)
             try:
                 status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
+            except OSError:
+                # Gone, or too deep to be found by its path: no reason to show nothing at all.
                 continue
             if _is_plain(status):
                 place = Place(

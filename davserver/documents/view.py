@@ -58,9 +58,13 @@ class View:
         space = self.registry.spaces.get(slug)
         if space is None or not decide(self.actor, Privilege.READ, space):
             raise NotFound()
-        if path and clutter.is_clutter(paths.name(path)):
-            return Place(space, path, clutter.tree(self.account.id))
-        return Place(space, path)
+        place = Place(space, path)
+        if path and clutter.is_clutter(place.name):
+            # A folder of such a name, which somebody copied in, is a folder.
+            live = self.occupant(place)
+            if live is None or not live.is_collection:
+                return Place(space, path, clutter.tree(self.account.id))
+        return place
 
     def destination(self, slug: str, path: str) -> Place:
         """As `place`, for a name that something is to be put at.
@@ -197,10 +201,15 @@ class View:
         if occupant is not None:
             raise HiddenName()
         if place.tree == LIVE:
-            if is_obstructed(parent.disk, place.name):
+            if is_obstructed(parent.disk, place.name) or self._is_kept(place):
                 raise HiddenName()
             paths.check_new(place.path)
         return None
+
+    def _is_kept(self, place: Place) -> bool:
+        """Whether the name is that of a restricted folder which is missing on the disk, and which
+        the actor could not enter if it were there."""
+        return place.path in place.space.restricted and not self.decide(Privilege.READ, place)
 
     def writable(self, resource: Resource) -> None:
         """Require that the actor may overwrite `resource`, or finish depositing it."""

@@ -1,12 +1,16 @@
 """A number for each request, and a line for it in the log."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 
 from acl.actor import ENVIRON, Actor
 from davserver.http.wsgi import Application, Body, Environ, StartResponse
 
 _log = logging.getLogger("davserver.access")
+
+_ORIGIN = re.compile(r"^[^/]+//[^/]*")
+_UNSAFE = re.compile(r"[^\x21-\x7e]")
 
 REQUEST = "davserver.request"
 """The environ key of the request's number, which the reply names as well."""
@@ -46,11 +50,18 @@ class AccessLog:
             environ.get("REMOTE_ADDR") or "-",
             actor.name if actor else "-",
             environ["REQUEST_METHOD"],
-            environ.get("REQUEST_URI", "").partition("?")[0],
+            _address(environ.get("REQUEST_URI", "")),
             statuses[-1] if statuses else "-",
             sent,
             (self._clock() - began) * 1000,
         )
+
+
+def _address(uri: str) -> str:
+    """The address without its query, and without what an absolute one has before its path: a
+    login and a password, perhaps. What no address may hold is percent-encoded."""
+    path = _ORIGIN.sub("", uri.partition("?")[0])
+    return _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", path)
 
 
 class _Logged:

@@ -54,7 +54,8 @@ class Replies:
         else:
             kind, text = "application/xml; charset=utf-8", precondition(error, sentence)
         body = b"" if error.status in _NO_BODY else text.encode()
-        headers = list(error.headers)
+        # WSGI wants Latin-1, in which the name of a town hall cannot always be written.
+        headers = [(name, value.encode().decode("latin-1")) for name, value in error.headers]
         if body:
             headers += [("Content-Type", kind), ("Content-Language", language)]
         if error.status not in _NO_BODY:
