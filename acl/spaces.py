@@ -101,4 +101,5 @@ def charge(connection: Connection, space_id: int, size: int) -> None:
 def usage(connection: Connection, space_ids: Iterable[int]) -> dict[int, int]:
     """The bytes that each space uses: live documents, and former ones kept in history."""
     query = sa.select(spaces.c.id, spaces.c.used_bytes).where(spaces.c.id.in_(list(space_ids)))
-    return {row.id: row.used_bytes for row in connection.execute(query)}
+    # Below nothing where documents were changed directly on the disk; `check` tells.
+    return {row.id: max(0, row.used_bytes) for row in connection.execute(query)}

@@ -6,7 +6,7 @@ Read, never rewritten: what is stored is what was sent.
 import hashlib
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from icalendar import Calendar, Component
 from icalendar.error import GloballyUniqueTZIDGuessed
 
+from calendars import rules
 from calendars.errors import InvalidData, InvalidObject, Tag, UnsupportedAddressData
 from config.language import Phrase
 
@@ -114,8 +115,19 @@ def _check_parts(parts: list[Component]) -> None:
         broken = [name or "?" for name, _ in part.errors if name is None or name in _TIMES]
         if not broken and part.name == "VEVENT" and _moment(part.get("DTSTART")) is None:
             broken = ["DTSTART"]
+        if not broken:
+            broken = [name for name in ("RRULE", "EXRULE") if _is_endless(part, name)]
         if broken:
             raise InvalidData("VCALENDAR", _wrong(*dict.fromkeys(broken)))
+
+
+def _is_endless(part: Component, name: str) -> bool:
+    """Whether one of the part's rules can never be walked through."""
+    start, value = _moment(part.get("DTSTART")), part.get(name)
+    every = value if isinstance(value, list) else [value]
+    return start is not None and any(
+        rules.is_endless(rule, start) for rule in every if isinstance(rule, Mapping)
+    )
 
 
 def _card(data: bytes, text: str) -> Content:

@@ -140,5 +140,10 @@ def _publish(
         "document.copy",
         space_id=target.space.id,
         path=target.path,
-        detail={"from_space": source.space.slug, "from": source.path, **replaced},
+        detail={
+            "inode": change.now_at(target).status.st_ino,
+            "from_space": source.space.slug,
+            "from": source.path,
+            **replaced,
+        },
     )

@@ -9,7 +9,7 @@ from acl.registry import Account, Space
 from acl.tables import journal
 
 WITHIN = timedelta(hours=24)
-_ACTIONS = ("document.put", "folder.create")
+_ACTIONS = ("document.put", "document.copy", "folder.create")
 
 
 def recent(connection: Connection, space: Space, account: Account, now: datetime) -> dict[str, int]:

@@ -70,6 +70,15 @@ def test_a_deposit_cannot_be_taken_back(hall: Hall, denis: Client) -> None:
         assert (reply.status, hall.snapshot()) == (403, before)
 
 
+def test_a_copy_of_a_deposit_is_one_too(denis: Client, bruno: Client) -> None:
+    bruno.put(at("other.pdf"), b"other")
+    denis.put(at("offer.pdf"), b"offer")
+    assert denis.copy(at("offer.pdf"), at("twice.pdf")).status == 201
+    assert denis.get(at("twice.pdf")).body == b"offer"
+    assert denis.list(at("")) == ["offer.pdf", "twice.pdf"]
+    assert denis.copy(at("other.pdf"), at("mine.pdf")).status == 404
+
+
 def test_what_somebody_replaced_is_a_deposit_no_more(denis: Client, bruno: Client) -> None:
     denis.put(at("offer.pdf"), b"offer")
     bruno.put(at("offer.pdf"), b"annotated")

@@ -846,6 +846,38 @@ def test_what_is_moved_keeps_its_member_list(hall: Hall) -> None:
     hall.consistent()
 
 
+def test_what_may_only_be_read_inside_keeps_the_whole_where_it_is(hall: Hall) -> None:
+    place = populate(hall, "space")
+    hall.space("prive", {"manager": MANAGER})
+    hall.join("conseil", {"manager": READER}, "archives/Coffre")
+    manager = hall.client("manager")
+    assert manager.get(place.href("archives/Coffre/secret.txt")).status == 200
+    before = hall.snapshot()
+    for reply in (
+        manager.delete(place.href("archives")),
+        manager.move(place.href("archives"), place.url("new")),
+        manager.move(place.href("archives"), href("prive", "new")),
+        manager.copy(place.href("lettre.txt"), place.url("archives")),
+        manager.move(place.href("lettre.txt"), place.url("archives")),
+        manager.lock(place.href("archives"), Depth="infinity"),
+    ):
+        assert (cell(reply), hall.snapshot()) == ("403", before)
+    # To read is enough for a copy.
+    assert manager.copy(place.href("archives"), href("prive", "new")).status == 201
+
+
+def test_a_restricted_folder_goes_by_its_own_list(hall: Hall) -> None:
+    """It belongs to those in it, who may rename and remove what is theirs."""
+    place = populate(hall, "space")
+    before = hall.snapshot()
+    for person in ("contributor", "manager"):
+        assert hall.client(person).delete(place.href("archives/Coffre")).status == 404
+        assert hall.snapshot() == before
+    assert hall.client("inner").delete(place.href("archives/Coffre")).status == 204
+    assert hall.client("inner").get(place.href()).status == 404
+    hall.consistent()
+
+
 def test_a_lock_on_what_is_hidden_is_not_spoken_of(hall: Hall) -> None:
     place = populate(hall, "space")
     assert hall.client("inner").lock(place.href("archives/Coffre/secret.txt")).status == 200

@@ -65,11 +65,14 @@ class Sequence:
         steps = [Step(**step) for step in data["step"]]
         return cls(data["headers"], {**data.get("values", {}), **values}, steps)
 
-    def play(self, port: int, authorization: Header) -> Iterator[tuple[Step, list[str]]]:
-        """Send each step; yields it with what is wrong with its answer."""
-        self.values["host"] = f"http://127.0.0.1:{port}"
-        for step in self.steps:
-            answer = self._send(step, port, authorization)
+    def play(self, ports: list[int], authorization: Header) -> Iterator[tuple[Step, list[str]]]:
+        """Send each step, to one port after another; yields it with what is wrong with its answer.
+
+        Several are several processes over one data, as a load balancer gives them their turns.
+        """
+        self.values["host"] = f"http://127.0.0.1:{ports[0]}"
+        for number, step in enumerate(self.steps):
+            answer = self._send(step, ports[number % len(ports)], authorization)
             yield step, list(self._faults(step, answer))
 
     def _send(self, step: Step, port: int, authorization: Header) -> Answer:
