@@ -74,7 +74,13 @@ def test_copy_of_a_document(hall: Hall, bruno: Client) -> None:
     assert colour(bruno, at("copie.txt")) == "red"
     row = last(hall, rows)
     assert (row.action, row.space, row.path) == ("document.copy", "conseil", "copie.txt")
-    assert row.detail == {"from_space": "conseil", "from": "lettre.txt", "history": None}
+    inode = hall.app.documents.store.space_root("conseil").joinpath("copie.txt").stat().st_ino
+    assert row.detail == {
+        "inode": inode,
+        "from_space": "conseil",
+        "from": "lettre.txt",
+        "history": None,
+    }
     # They are two from now on.
     bruno.put(at("copie.txt"), b"other")
     bruno.proppatch(at("copie.txt"), {COLOUR: "grey"})
