@@ -155,7 +155,8 @@ class Collection(BaseCollection):
             meta["C:supported-calendar-component-set"] = ",".join(self.place.components)
         return meta if key is None else meta.get(key)
 
-    def serialize(self, vcf_to_ics: bool = False, ShareActions: Mapping[str, Any] = {}) -> str:  # noqa: B006, N803
+    # The signature is Radicale's, mutable default and capitals included.
+    def serialize(self, vcf_to_ics: bool = False, ShareActions: Mapping[str, Any] = {}) -> str:  # noqa: B006
         """All objects as one text, as for a GET of the whole collection."""
         return _Export(self).joined()
 

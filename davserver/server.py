@@ -51,7 +51,7 @@ class Request(HTTPRequest):
     def read_request_line(self) -> bool:
         """Read the first line; answer what is none, and return whether it was one."""
         try:
-            if not super().read_request_line():  # type: ignore[no-untyped-call]
+            if not super().read_request_line():  # type: ignore[no-untyped-call]  # cheroot
                 return False
         except ValueError:
             # From `urlsplit`, of what has half an IPv6 address in it.
@@ -137,7 +137,7 @@ class Connection(HTTPConnection):
 
     def communicate(self) -> bool:
         """Serve one request; return whether another one may follow."""
-        goes_on = bool(super().communicate())  # type: ignore[no-untyped-call]
+        goes_on = bool(super().communicate())  # type: ignore[no-untyped-call]  # cheroot
         if not goes_on and self.drains:
             self._drain()
         return goes_on
