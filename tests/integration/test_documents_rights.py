@@ -308,7 +308,7 @@ MOVE      archives/Coffre new                 | 404    404       404         404
 MOVE      archives/Coffre/secret.txt new      | 404    404       404         404     403   404  404
 MOVE      archives/Coffre/secret.txt archives/Coffre/new | 404 404 404       404     201   404  404
 MOVE      nothing new                         | 404    404       404         404     404   404  404
-"""  # noqa: E501
+"""  # noqa: E501  # a row of a table is one line
 
 
 @pytest.mark.parametrize("kind", PLACES)
@@ -338,7 +338,7 @@ MKCOL     /spaces                             | 405    405       405         405
 PROPFIND  /spaces                    Depth:1  | 207    207       207         207     207  207
 PROPFIND  /                   Depth:infinity  | 207    207       207         207     207  207
 GET       /spaces                             | 200    200       200         200     200  200
-"""  # noqa: E501
+"""  # noqa: E501  # a row of a table is one line
 
 
 def test_a_space_is_made_and_removed_by_the_administrator_alone(hall: Hall) -> None:
