@@ -80,6 +80,7 @@ def find(act: Act, login: str) -> Account:
         row.disabled,
         row.expires_at,
         row.password_hash,
+        stopped=row.stopped_at is not None,
     )
 
 

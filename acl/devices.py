@@ -77,11 +77,19 @@ def revoke(act: Act, login: str, name: str) -> None:
     device_id = _active(act, account.id, name)
     if device_id is None:
         raise UnknownName(kind="device", name=name)
-    act.connection.execute(
-        devices.update().where(devices.c.id == device_id).values(revoked_at=act.now)
-    )
-    registry.bump(act.connection)
+    end(act, device_id)
     act.record("device.revoke", path=login, detail={"device": name})
+
+
+def end(act: Act, device_id: int) -> bool:
+    """End this device password, as part of `act`; tell whether it was good until now."""
+    registry.bump(act.connection)
+    ended = act.connection.execute(
+        devices.update()
+        .where(devices.c.id == device_id, devices.c.revoked_at.is_(None))
+        .values(revoked_at=act.now)
+    )
+    return bool(ended.rowcount)
 
 
 def record_use(connection: Connection, device_id: int, now: datetime) -> None:

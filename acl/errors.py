@@ -133,15 +133,36 @@ class BadLocale(BadValue):
 
 
 class BadQuota(BadValue):
-    """A quota below nothing."""
+    """A quota below nothing, or of more bytes than a disk can have."""
 
-    message = "A quota cannot be negative."
+    message = "A quota cannot be negative, nor more than 8 EiB."
+
+
+class BadRetention(BadValue):
+    """History kept for hardly any time, so that a mistake could not be undone, or for ages."""
+
+    message = "History keeps everything for {least} to {most} days, not for {days}."
+
+
+class LessDaily(BadValue):
+    """One version a day for a shorter time than every version."""
+
+    message = (
+        "One version a day is kept for {daily} days and every version for {keep}: the first "
+        "cannot be less."
+    )
 
 
 class BadPassword(BadValue):
     """An account password that is too short, or unreasonably long."""
 
     message = "A password has {minimum} to {maximum} characters, none of them a control character."
+
+
+class NotStopped(BadValue):
+    """Releasing an account that may write as it is."""
+
+    message = "The account {login} is not stopped."
 
 
 class UselessDevice(BadValue):

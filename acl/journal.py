@@ -3,13 +3,14 @@
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from acl.actor import Actor
+from acl.deeds import Deed
 from acl.tables import journal, spaces
 
 
@@ -23,13 +24,15 @@ class Act:
     """One act of one actor: the transaction it happens in, who acts, when, and its name.
 
     A verb is handed an act, changes what it changes through `connection`, and calls `record`
-    once.
+    once. What of it counts for the tripwire it adds to `deeds`; whoever began the transaction
+    has them counted.
     """
 
     connection: Connection
     actor: Actor
     now: datetime
     uid: str = field(default_factory=new_uid)
+    deeds: list[Deed] = field(default_factory=list)
 
     def record(
         self,
@@ -101,6 +104,21 @@ def entries(
             row.path,
             row.detail,
         )
+
+
+def before(connection: Connection, moment: datetime) -> int:
+    """An id that every row of after `moment` is above, and few others are."""
+    query = (
+        sa.select(journal.c.id)
+        .where(journal.c.at <= moment - _OUT_OF_ORDER)
+        .order_by(journal.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar() or 0
+
+
+# How much later a row may be written than it says: it waits for others, and clocks differ.
+_OUT_OF_ORDER = timedelta(minutes=5)
 
 
 def exists(connection: Connection, uid: str) -> bool:

@@ -1,6 +1,7 @@
 """Member lists: of a space, and of its restricted folders."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -77,8 +78,11 @@ def unrestrict(act: Act, slug: str, folder: str) -> None:
     act.record("folder.unrestrict", space_id=space.id, path=folder, detail=detail)
 
 
-Lists = dict[str, list[dict[str, object]]]
-"""Member lists of restricted folders by path, in a form that JSON can hold."""
+Lines = list[dict[str, Any]]
+"""A member list in a form that JSON can hold: of each line the account, the group, the role."""
+
+Lists = dict[str, Lines]
+"""Member lists of restricted folders by path."""
 
 
 def dump(act: Act, space_id: int, folder: str, *, below: bool = True) -> Lists:

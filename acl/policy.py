@@ -35,6 +35,10 @@ class Reason(StrEnum):
     NO_MEMBER = "The account is not in the member list that counts here."
     ROLE_TOO_LOW = "The role does not allow it."
     ARCHIVED = "The space is archived and can only be read."
+    STOPPED = (
+        "Writing was stopped because something that looks like ransomware was done with this "
+        "account; an administrator can release it."
+    )
     DEVICE_SCOPE = "The device password is not meant for this."
     DEVICE_READ_ONLY = "The device password may only read."
 
@@ -78,7 +82,7 @@ def decide(
     if account is None:
         return Decision(True, False, Reason.CONSOLE)
     nearest = space.nearest(path) if area is Area.DOCUMENTS else None
-    if _device_refusal(actor, Privilege.READ, area) is Reason.DEVICE_SCOPE:
+    if _own_refusal(actor, Privilege.READ, area) is Reason.DEVICE_SCOPE:
         # To this device there is nothing here, not even what a refusal would tell.
         return Decision(False, True, Reason.DEVICE_SCOPE, nearest or "")
     members = _lines(account, space.members if nearest is None else space.restricted[nearest])
@@ -109,7 +113,7 @@ def decide_own(actor: Actor, privilege: Privilege) -> Decision:
     That is its own agendas, and how it sees those of its spaces. Nobody else may do anything
     there.
     """
-    refusal = _device_refusal(actor, privilege, Area.AGENDA)
+    refusal = _own_refusal(actor, privilege, Area.AGENDA)
     if refusal is not None:
         return Decision(False, refusal is Reason.DEVICE_SCOPE, refusal)
     return Decision(True, False, Reason.OWN)
@@ -189,7 +193,7 @@ def _exception(
 
 def _refusal(actor: Actor, privilege: Privilege, space: Space, area: Area) -> Reason | None:
     """What takes away a privilege that the member list grants."""
-    refusal = _device_refusal(actor, privilege, area)
+    refusal = _own_refusal(actor, privilege, area)
     if refusal is not None:
         return refusal
     if space.archived and privilege not in (Privilege.READ, Privilege.MANAGE):
@@ -197,12 +201,15 @@ def _refusal(actor: Actor, privilege: Privilege, space: Space, area: Area) -> Re
     return None
 
 
-def _device_refusal(actor: Actor, privilege: Privilege, area: Area) -> Reason | None:
-    device = actor.device
-    if device is None:
-        return None
-    if not (device.documents if area is Area.DOCUMENTS else device.agendas):
+def _own_refusal(actor: Actor, privilege: Privilege, area: Area) -> Reason | None:
+    """What takes it away everywhere: the device password that was used, or the account's state."""
+    account, device = actor.account, actor.device
+    if device is not None and not (device.documents if area is Area.DOCUMENTS else device.agendas):
         return Reason.DEVICE_SCOPE
-    if device.read_only and privilege is not Privilege.READ:
+    if privilege is Privilege.READ:
+        return None
+    if account is not None and account.stopped:
+        return Reason.STOPPED
+    if device is not None and device.read_only:
         return Reason.DEVICE_READ_ONLY
     return None

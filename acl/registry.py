@@ -18,7 +18,10 @@ from acl.roles import Role
 
 @dataclass(frozen=True)
 class Account:
-    """A person who can log in. `groups` holds the ids of the groups it is in."""
+    """A person who can log in. `groups` holds the ids of the groups it is in.
+
+    `stopped`: the tripwire lets it read only.
+    """
 
     id: int
     login: str
@@ -30,6 +33,7 @@ class Account:
     expires_at: datetime | None = None
     password_hash: str | None = field(default=None, repr=False)
     groups: frozenset[int] = frozenset()
+    stopped: bool = False
 
     def active(self, now: datetime) -> bool:
         """Whether the account may log in at `now` (aware)."""
@@ -184,6 +188,7 @@ def read(connection: Connection) -> Registry:
                 row.expires_at,
                 row.password_hash,
                 frozenset(groups_of.get(row.id, ())),
+                row.stopped_at is not None,
             )
             for row in connection.execute(sa.select(tables.accounts))
         },

@@ -20,6 +20,8 @@ accounts = sa.Table(
     sa.Column("expires_at", Instant),
     sa.Column("password_hash", sa.String),
     sa.Column("created_at", Instant, nullable=False),
+    # Since when the tripwire lets it read only.
+    sa.Column("stopped_at", Instant),
 )
 
 groups = sa.Table(
@@ -74,6 +76,13 @@ spaces = sa.Table(
     # Live documents and what history keeps of former ones. Moves with every verb.
     sa.Column("used_bytes", sa.BigInteger, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    # What of it is history, as far as that has been counted: of a trashed folder, later.
+    sa.Column("history_bytes", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    # How many days history keeps everything, one version a day, and the trash. NULL: as the
+    # settings say.
+    sa.Column("keep_days", sa.Integer),
+    sa.Column("daily_days", sa.Integer),
+    sa.Column("trash_days", sa.Integer),
 )
 
 restricted_folders = sa.Table(
@@ -137,3 +146,16 @@ journal = sa.Table(
 )
 sa.Index("ix_journal_account_at", journal.c.account_id, journal.c.at)
 sa.Index("ix_journal_space_path", journal.c.space_id, journal.c.path, journal.c.id)
+
+# How often an account, with one device, did what ransomware does often: by kind and minute.
+tallies = sa.Table(
+    "tallies",
+    metadata,
+    sa.Column("account_id", sa.ForeignKey(accounts.c.id), primary_key=True),
+    # 0: without a device password.
+    sa.Column("device_id", Key, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String, primary_key=True),
+    # Minutes since 1970 UTC.
+    sa.Column("minute", sa.BigInteger, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+)

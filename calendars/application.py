@@ -27,6 +27,7 @@ from radicale.auth import BaseAuth
 from acl.errors import NotFound
 from acl.privileges import Privilege
 from acl.registry import RegistryCache
+from acl.tripwire import Tripwire
 from calendars import collections, content, objects, properties, reports, views
 from calendars.collection import Collection
 from calendars.conditions import Conditions
@@ -86,13 +87,14 @@ class Application(radicale.app.Application):
         self,
         database: Database,
         registries: RegistryCache,
+        tripwire: Tripwire,
         *,
         object_max: int,
         clock: Callable[[], datetime],
     ) -> None:
         # It would tell each request's path, user and headers to the log.
         logging.getLogger("radicale").setLevel(logging.WARNING)
-        self._sessions = Sessions(database, registries, clock)
+        self._sessions = Sessions(database, registries, tripwire, clock)
         self._object_max = object_max
         self._verbs: dict[str, Callable[[Request], Response]] = {
             "DELETE": self._delete,

@@ -7,11 +7,12 @@ former text. All in the transaction of its act, so all of it happens or nothing.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from acl.deeds import Deed, Kind
 from acl.errors import NotFound
 from acl.journal import Act
 from acl.privileges import Privilege
@@ -19,9 +20,20 @@ from calendars import collections
 from calendars.conditions import Conditions
 from calendars.content import Content
 from calendars.errors import NAME_MAX, UidConflict, UnsupportedAddressData, UnsupportedComponent
-from calendars.home import Home, Place
+from calendars.home import Place
 from calendars.tables import objects, tombstones
 from config.errors import DestinationExists, NameTooLong, SameResource
+
+
+class Gate(Protocol):
+    """Where the policy is asked: the `Home` of an account, or a `Desk` on the command line."""
+
+    @property
+    def connection(self) -> Connection: ...
+
+    def href(self, name: str = "", member: str | None = None) -> str: ...
+
+    def require(self, privilege: Privilege, place: Place, member: str | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,7 @@ def find(connection: Connection, place: Place, name: str) -> sa.Row[Any] | None:
     ).first()
 
 
-def read(home: Home, place: Place, name: str) -> sa.Row[Any]:
+def read(home: Gate, place: Place, name: str) -> sa.Row[Any]:
     """The row of the object `name`. Raises `NeedPrivileges` or `NotFound`."""
     home.require(Privilege.READ, place)
     row = find(home.connection, place, name)
@@ -49,7 +61,7 @@ def read(home: Home, place: Place, name: str) -> sa.Row[Any]:
 
 
 def put(
-    act: Act, home: Home, place: Place, name: str, content: Content, conditions: Conditions
+    act: Act, home: Gate, place: Place, name: str, content: Content, conditions: Conditions
 ) -> Put:
     """Store `content` as `name`, whether something was there or not.
 
@@ -63,7 +75,7 @@ def put(
     if former is not None and former.data == content.data:
         return Put(former.etag, created=False)
     _check_new(act.connection, home, place, name, content)
-    _write(act, place, name, content, former)
+    write(act, place, name, content, former)
     act.record(
         "agenda.put",
         space_id=place.space.id if place.space else None,
@@ -77,7 +89,7 @@ def put(
     return Put(content.etag, created=former is None)
 
 
-def delete(act: Act, home: Home, place: Place, name: str, conditions: Conditions) -> None:
+def delete(act: Act, home: Gate, place: Place, name: str, conditions: Conditions) -> None:
     """Take the object `name` out of its collection; the journal keeps it.
 
     Raises `NotFound`, `NeedPrivileges` or `PreconditionFailed`.
@@ -86,11 +98,13 @@ def delete(act: Act, home: Home, place: Place, name: str, conditions: Conditions
     former = read(home, place, name)
     home.require(Privilege.DELETE, place, name)
     conditions.check(former.etag)
-    _remove(act.connection, place, name)
+    remove(act.connection, place, name)
+    space_id, path = place.space.id if place.space else None, f"{place.name}/{name}"
+    act.deeds.append(Deed(Kind.DELETED, space_id, path))
     act.record(
         "agenda.delete",
-        space_id=place.space.id if place.space else None,
-        path=f"{place.name}/{name}",
+        space_id=space_id,
+        path=path,
         detail={"collection": place.id, "former": former.data.decode(), "etag": former.etag},
     )
 
@@ -105,7 +119,7 @@ class Target:
 
 
 def move(
-    act: Act, home: Home, place: Place, name: str, target: Target, conditions: Conditions
+    act: Act, home: Gate, place: Place, name: str, target: Target, conditions: Conditions
 ) -> bool:
     """Move an object within its collection, or to another one; tell whether it replaced one.
 
@@ -123,9 +137,9 @@ def move(
     if former is not None and not target.overwrite:
         raise DestinationExists()
     content = Content(moved.data, moved.uid, moved.component, moved.starts, moved.ends)
-    _remove(act.connection, place, name)
+    remove(act.connection, place, name)
     _check_new(act.connection, home, target.place, target.name, content)
-    _write(act, target.place, target.name, content, former)
+    write(act, target.place, target.name, content, former)
     act.record(
         "agenda.move",
         space_id=place.space.id if place.space else None,
@@ -136,6 +150,7 @@ def move(
             "to_space": target.place.space.id if target.place.space else None,
             "to": f"{target.place.name}/{target.name}",
             "former": None if former is None else former.data.decode(),
+            "moved": moved.data.decode(),
             "etag": moved.etag,
         },
     )
@@ -149,7 +164,7 @@ def _take(connection: Connection, *places: Place) -> None:
 
 
 def _check_new(
-    connection: Connection, home: Home, place: Place, name: str, content: Content
+    connection: Connection, home: Gate, place: Place, name: str, content: Content
 ) -> None:
     """Refuse what the collection does not hold, and a second object of one UID."""
     if len(name.encode()) > NAME_MAX:
@@ -170,7 +185,11 @@ def _check_new(
             raise UidConflict(place.tag, home.href(place.name, row.name))
 
 
-def _write(act: Act, place: Place, name: str, content: Content, former: sa.Row[Any] | None) -> None:
+def write(act: Act, place: Place, name: str, content: Content, former: sa.Row[Any] | None) -> None:
+    """Let `content` be the object `name`, which is `former` now, as part of `act`.
+
+    The collection is taken, and what may be in it has been asked.
+    """
     values = {
         "uid": content.uid,
         "component": content.component,
@@ -190,7 +209,8 @@ def _write(act: Act, place: Place, name: str, content: Content, former: sa.Row[A
     )
 
 
-def _remove(connection: Connection, place: Place, name: str) -> None:
+def remove(connection: Connection, place: Place, name: str) -> None:
+    """Take the object `name` out of its collection, which is taken."""
     revision = collections.advance(connection, place.id)
     connection.execute(
         objects.delete().where(objects.c.collection_id == place.id, objects.c.name == name)

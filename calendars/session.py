@@ -16,6 +16,7 @@ from acl.actor import Actor
 from acl.errors import Unauthenticated
 from acl.journal import Act
 from acl.registry import RegistryCache
+from acl.tripwire import Tripwire
 from calendars.home import Home
 from config.database import Database
 
@@ -48,10 +49,15 @@ class Sessions:
     """
 
     def __init__(
-        self, database: Database, registries: RegistryCache, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        registries: RegistryCache,
+        tripwire: Tripwire,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._registries = registries
+        self._tripwire = tripwire
         self._clock = clock
 
     @contextmanager
@@ -62,9 +68,17 @@ class Sessions:
 
     @contextmanager
     def writing(self, actor: Actor, prefix: str) -> Iterator[Session]:
-        """A session that is committed when the block ends, and undone if it raises."""
-        with self._database.write() as connection, self._session(connection, actor, prefix) as one:
+        """A session that is committed when the block ends, and undone if it raises.
+
+        Raises `Tripped` if the act is one too many.
+        """
+        with (
+            self._tripwire.guard(),
+            self._database.write() as connection,
+            self._session(connection, actor, prefix) as one,
+        ):
             yield one
+            self._tripwire.count(one.act)
 
     @contextmanager
     def _session(self, connection: Connection, actor: Actor, prefix: str) -> Iterator[Session]:

@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
-from config.errors import DatabaseTooNew, DatabaseUnavailable
+from config.errors import DatabaseTooNew, DatabaseUnavailable, DavserverError, StorageFull
 
 metadata = sa.MetaData(
     naming_convention={
@@ -87,7 +87,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database throughout, and changes nothing.
 
-        Raises `DatabaseUnavailable` if the database does not answer.
+        Raises `DatabaseUnavailable` if the database does not answer. A full disk is no obstacle.
         """
         with self._transaction(self._reader) as connection:
             yield connection
@@ -98,7 +98,8 @@ class Database:
 
         SQLite has one writer at a time, from here on (`BEGIN IMMEDIATE`). PostgreSQL has many:
         take the rows that decide with `FOR UPDATE` before reading what depends on them. Raises
-        `DatabaseUnavailable` if the database does not answer or stays busy.
+        `DatabaseUnavailable` if the database does not answer or stays busy, and `StorageFull`
+        if it has no room, perhaps not before the commit.
         """
         with self._transaction(self._writer) as connection:
             yield connection
@@ -109,7 +110,7 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
-            raise DatabaseUnavailable() from error
+            raise _meaning(error) from error
 
     def version(self) -> Version:
         """How the tables stand to this version of the program. Makes an empty SQLite file."""
@@ -131,6 +132,24 @@ class Database:
     def close(self) -> None:
         """Give all connections back. The database may not be used afterwards."""
         self.engine.dispose()
+
+
+# What a database says when the disk is full. SQLite: also of a quota on the disk, and of the
+# memory that its processes share, which is a file. PostgreSQL: its class 53100.
+_SQLITE_FULL = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
+)
+_POSTGRESQL_FULL = "53100"
+
+
+def _meaning(error: sa.exc.SQLAlchemyError) -> DavserverError:
+    """What it means that the database failed in this way."""
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else None
+    is_full = (
+        getattr(cause, "sqlite_errorcode", None) in _SQLITE_FULL
+        or getattr(cause, "sqlstate", None) == _POSTGRESQL_FULL
+    )
+    return StorageFull() if is_full else DatabaseUnavailable()
 
 
 def _engine(url: sa.URL, busy_timeout: float) -> Engine:

@@ -73,6 +73,23 @@ class DatabaseUnavailable(DavserverError):
         return (("Retry-After", "5"),)
 
 
+class StorageFull(DavserverError):
+    """The disk is full: that of the documents, or that of the database (RFC 4331, 6)."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    exit_code = 3
+    precondition = "{DAV:}sufficient-disk-space"
+    message = "The server's disk is full; please tell the administrator."
+
+
+class StorageFailed(DavserverError):
+    """The disk does not do what it is asked: it is broken, read-only, or cannot be reached."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    exit_code = 3
+    message = "The server's disk does not work; please tell the administrator."
+
+
 # What HTTP and WebDAV themselves refuse, for documents and agendas alike.
 
 

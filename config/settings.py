@@ -8,8 +8,10 @@ import difflib
 import os
 import tomllib
 import typing
+import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +45,11 @@ class Organisation(Section):
     )
     language: Literal["fr", "en"] = Field(
         "fr", description="The language of messages when the client names none."
+    )
+    timezone: str = Field(
+        "",
+        description="The time zone of moments in /history and on the command line, as "
+        "Europe/Paris; empty: the system's.",
     )
 
 
@@ -110,6 +117,41 @@ class Locks(Section):
     )
 
 
+class Retention(Section):
+    keep_days: int = Field(
+        30, ge=7, le=36_500, description="Days history keeps every version of a document."
+    )
+    daily_days: int = Field(
+        365, ge=7, le=36_500, description="Days it keeps one version a day, after that none."
+    )
+    trash_days: int = Field(90, ge=7, le=36_500, description="Days the trash is kept.")
+
+
+class Tripwire(Section):
+    enabled: bool = Field(
+        True, description="Whether to stop an account that does what ransomware does."
+    )
+    minutes: int = Field(
+        10, ge=1, le=1440, description="Over how many minutes its acts are counted."
+    )
+    scrambled: int = Field(
+        25,
+        ge=1,
+        description="Documents replaced by what looks encrypted, after which it is stopped.",
+    )
+    renamed: int = Field(
+        50,
+        ge=1,
+        description="Documents given one same ending that no program knows, after which it is.",
+    )
+    deleted: int = Field(
+        2000, ge=1, description="Deletions, of whatever size, after which it is stopped."
+    )
+    overwritten: int = Field(
+        10_000, ge=1, description="Documents overwritten, after which it is stopped."
+    )
+
+
 class Settings(BaseSettings):
     """All settings, frozen. `data` is the data directory (absolute)."""
 
@@ -125,6 +167,8 @@ class Settings(BaseSettings):
     storage: Storage = Storage()
     limits: Limits = Limits()
     locks: Locks = Locks()
+    retention: Retention = Retention()
+    tripwire: Tripwire = Tripwire()
 
     @classmethod
     def settings_customise_sources(
@@ -148,7 +192,27 @@ class Settings(BaseSettings):
                 Phrase("is larger than {key}.", key="storage.upload_max"),
                 Phrase("Lower it, or raise {key}.", key="storage.upload_max"),
             )
+        if self.retention.daily_days < self.retention.keep_days:
+            raise _Unworkable(
+                "retention.daily_days",
+                Phrase("is less than {key}.", key="retention.keep_days"),
+                Phrase("Raise it, or lower {key}.", key="retention.keep_days"),
+            )
+        try:
+            _ = self.zone
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            raise _Unworkable(
+                "organisation.timezone",
+                Phrase("{name} is not a time zone.", name=repr(self.organisation.timezone)),
+                Phrase("Use a name such as {example}.", example="Europe/Paris"),
+            ) from None
         return self
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The organisation's time zone; None: the system's, as `datetime.astimezone` takes it."""
+        name = self.organisation.timezone
+        return zoneinfo.ZoneInfo(name) if name else None
 
     @property
     def database_url(self) -> str:

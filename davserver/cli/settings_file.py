@@ -3,6 +3,9 @@
 import contextlib
 import json
 import os
+import re
+import tomllib
+from pathlib import Path
 
 from pydantic import ByteSize
 
@@ -11,6 +14,9 @@ from config.language import Phrase, translate
 from config.settings import FILE, Settings, defaults
 from davserver.cli.output import size
 from davserver.documents.store import Store, sync_directory
+
+_HEADING = re.compile(r"\s*\[\s*([^\[\]]*?)\s*\]")
+_URL = re.compile(r"\s*url\s*=")
 
 
 def write(settings: Settings, store: Store) -> None:
@@ -47,6 +53,37 @@ def text(settings: Settings) -> str:
         else:
             lines.append(f"# {name} = {_toml(default)}")
     return "\n".join(lines) + "\n"
+
+
+def name_database(data: Path, url: str) -> bool:
+    """Let the davserver.toml of the data directory `data` say that its database is at `url`.
+
+    Returns whether it does now: a file in which that has an unusual form stays as it is.
+    """
+    file = data / FILE
+    former = file.read_text("utf-8") if file.exists() else ""
+    line = f"url = {_toml(url)}"
+    lines, section = [], ""
+    for each in former.splitlines():
+        heading = _HEADING.match(each)
+        section = heading[1] if heading else section
+        if section != "database" or not _URL.match(each):
+            lines.append(each)
+        if heading and section == "database":
+            lines.append(line)
+    if line not in lines:
+        lines += ["", "[database]", line]
+    text = "\n".join(lines) + "\n"
+    try:
+        if tomllib.loads(text)["database"]["url"] != url:
+            return False
+    except tomllib.TOMLDecodeError:
+        return False
+    draft = file.with_name(f".{FILE}")
+    draft.write_text(text, "utf-8")
+    draft.chmod(0o600)
+    draft.replace(file)
+    return True
 
 
 def _comment(language: str, phrase: Phrase) -> str:

@@ -124,6 +124,19 @@ colleague        | r---- | r---- | r---- | .....   | ..... | r---m | r---m | ...
 payroll          | r---- | ..... | r---- | r----   | r---- | ..... | ..... | .....
 administrator    | ....m | ....m | ....m | ....m   | ....m | ....m | ....m | ....m
 """
+# An account that the tripwire has stopped reads what it could read, and does nothing else.
+STOPPED = """
+                 | top   | Salle | Paie  | Paie/26 | …/mai | Boîte | …/a   | Coffre
+reader           | r---- | r---- | r---- | .....   | ..... | ..... | ..... | .....
+depositor        | r---- | ..... | ..... | .....   | ..... | ..... | ..... | .....
+contributor      | r---- | r---- | r---- | r----   | r---- | ..... | ..... | .....
+manager          | r---- | r---- | r---- | .....   | ..... | ..... | ..... | .....
+colleague        | r---- | r---- | r---- | .....   | ..... | r---- | r---- | .....
+payroll          | r---- | ..... | r---- | r----   | r---- | ..... | ..... | .....
+letterbox        | r---- | ..... | ..... | .....   | ..... | r---- | ..... | .....
+stranger         | ..... | ..... | ..... | .....   | ..... | ..... | ..... | .....
+administrator    | ..... | ..... | ..... | .....   | ..... | ..... | ..... | .....
+"""
 # A deposit of one's own is read back for a day; it gives nothing to whoever reads anyway,
 # and nothing to who is no depositor where it lies.
 OWN_DEPOSIT = """
@@ -167,6 +180,18 @@ def test_documents(space: Space, own: bool, table: str) -> None:
     for who, expected in rows(table):
         actor = Actor.of(PEOPLE[who])
         assert [cell(actor, space, path, own=own) for path in COLUMNS] == expected, who
+
+
+def test_a_stopped_account_only_reads() -> None:
+    for who, expected in rows(STOPPED):
+        actor = Actor.of(replace(PEOPLE[who], stopped=True))
+        assert [cell(actor, SPACE, path) for path in COLUMNS] == expected, who
+        agenda = privileges(actor, SPACE, area=Area.AGENDA)
+        assert agenda == privileges(Actor.of(PEOPLE[who]), SPACE, area=Area.AGENDA) & {
+            Privilege.READ
+        }
+        own = [(decide_own(actor, privilege), privilege) for privilege in Privilege]
+        assert "".join(shown(*decided) for decided in own) == "r----"
 
 
 # Busy times only: "busy".
@@ -262,6 +287,24 @@ def test_every_decision_has_its_reason(
             SPACE,
             Privilege.WRITE,
             Reason.DEVICE_READ_ONLY,
+        ),
+        (
+            Actor.of(replace(PEOPLE["manager"], stopped=True)),
+            SPACE,
+            Privilege.MANAGE,
+            Reason.STOPPED,
+        ),
+        (
+            Actor.of(replace(PEOPLE["manager"], stopped=True), Device(1, 4, "t", True, True, True)),
+            ARCHIVED,
+            Privilege.WRITE,
+            Reason.STOPPED,
+        ),
+        (
+            Actor.of(replace(PEOPLE["reader"], stopped=True)),
+            SPACE,
+            Privilege.WRITE,
+            Reason.ROLE_TOO_LOW,
         ),
     ],
 )
@@ -374,6 +417,7 @@ actors = st.builds(
         st.just("fr"),
         administrator=st.booleans(),
         groups=st.frozensets(st.integers(1, 2)),
+        stopped=st.booleans(),
     ),
     devices,
 )
@@ -463,6 +507,24 @@ def test_a_device_never_adds_to_its_account(
         assert not allowed
     if actor.device.read_only:
         assert allowed <= {Privilege.READ}
+
+
+@given(actors, spaces, paths, areas, st.booleans())
+def test_a_stopped_account_keeps_what_it_may_read(
+    actor: Actor, space: Space, path: str, area: Area, own: bool
+) -> None:
+    assert actor.account is not None
+    free, stopped = (
+        privileges(
+            replace(actor, account=replace(actor.account, stopped=state)),
+            space,
+            path,
+            area=area,
+            own_deposit=own,
+        )
+        for state in (False, True)
+    )
+    assert stopped == free & {Privilege.READ}
 
 
 @given(actors, spaces, paths, areas, st.sampled_from(Role))

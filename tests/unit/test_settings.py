@@ -252,7 +252,7 @@ def test_the_written_file_says_what_holds(tmp_path: Path, language: str) -> None
     assert load(tmp_path, {}, {})[0] == settings
     # Each default, uncommented, is the default.
     sections = [line for line in written.splitlines() if not line.startswith("# ")]
-    assert len(sections) == 2 + 2 * 7
+    assert len(sections) == 2 + 2 * 9
     keys = {key.partition(".")[2] for key, _, _ in defaults()}
     uncommented = "\n".join(
         line[2:] if line[2:].partition(" = ")[0] in keys and line.startswith("# ") else line
