@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from acl.authenticate import Authenticator
 from acl.passwords import Passwords
 from acl.registry import RegistryCache, revision
+from acl.tripwire import Tripwire
 from calendars.application import Application as Calendars
 from config.database import Database
 from config.errors import DavserverError
@@ -60,6 +61,7 @@ def build(settings: Settings) -> App:
     """Put the application together. The data directory and its database exist already."""
     database = Database(settings.database_url, busy_timeout=settings.database.busy_timeout)
     registry = RegistryCache()
+    tripwire = Tripwire(database, settings.tripwire)
     storage = settings.storage
     documents = Documents(
         database,
@@ -67,10 +69,14 @@ def build(settings: Settings) -> App:
         registry,
         now,
         Limits(storage.upload_max, storage.clutter_max, settings.locks.timeout_max),
+        tripwire,
+        settings.zone,
     )
     listings = Propfind(documents, settings.limits.propfind_max, settings.organisation.name)
     files = DavApplication(documents, listings)
-    calendars = Calendars(database, registry, object_max=settings.limits.object_max, clock=now)
+    calendars = Calendars(
+        database, registry, tripwire, object_max=settings.limits.object_max, clock=now
+    )
     costs = settings.authentication
     authenticator = Authenticator(
         Passwords(memory=costs.memory, rounds=costs.rounds),

@@ -75,6 +75,12 @@ class Forbidden(DavserverError):
     message = "This cannot be done here."
 
 
+class ReadOnlyHistory(Forbidden):
+    """A change of what was."""
+
+    message = "The past can only be read; copy what you need from it to a space."
+
+
 class NotModified(DavserverError):
     """What the client has is still good (RFC 9110, 15.4.5)."""
 
@@ -163,14 +169,6 @@ class QuotaExceeded(DavserverError):
     message = "The space {space} is full: {free} bytes are left."
 
 
-class StorageFull(DavserverError):
-    """The disk is full (RFC 4331, 6)."""
-
-    status = HTTPStatus.INSUFFICIENT_STORAGE
-    precondition = f"{DAV}sufficient-disk-space"
-    message = "The server's disk is full; please tell the administrator."
-
-
 class UnsupportedBody(DavserverError):
     """A body where the method has none (RFC 4918, 9.3.1)."""
 
@@ -192,3 +190,27 @@ class ProtectedProperty(DavserverError):
     status = HTTPStatus.FORBIDDEN
     precondition = f"{DAV}cannot-modify-protected-property"
     message = "This property cannot be changed."
+
+
+class MomentToCome(DavserverError):
+    """Going back to a moment that is still to come."""
+
+    status = HTTPStatus.BAD_REQUEST
+    exit_code = 2
+    message = "This moment is still to come."
+
+
+class MomentTooEarly(DavserverError):
+    """Going back to before there was a space."""
+
+    status = HTTPStatus.BAD_REQUEST
+    exit_code = 2
+    message = "The space {space} was not there yet at this moment."
+
+
+class NeverThere(DavserverError):
+    """A folder that is not there, and was not at the moment that is asked about."""
+
+    status = HTTPStatus.NOT_FOUND
+    exit_code = 6
+    message = "There is no folder {place}, neither now nor at this moment."

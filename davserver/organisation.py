@@ -19,6 +19,8 @@ from acl.tables import journal
 from calendars import collections
 from config.errors import DavserverError
 from davserver import paths
+from davserver.documents import traces
+from davserver.documents.resource import Place, Resource
 from davserver.documents.store import Store
 
 TEMPLATES = ("commune", "association", "firm", "empty")
@@ -130,7 +132,7 @@ class _Maker:
             groups.join(self.act(), group, login)
 
     def space(self, slug: str, space: SpaceTemplate) -> None:
-        add_space(
+        made = add_space(
             self.act(),
             self._store,
             slug,
@@ -140,12 +142,30 @@ class _Maker:
         )
         for principal, role in space.members.items():
             members.add(self.act(), slug, principal, role)
+        folders: set[str] = set()
         for text, lines in space.restricted.items():
             folder = paths.normalise(text)
-            self._store.make_folder(slug, folder)
+            for path in (*paths.ancestors(folder)[1:], folder):
+                if path not in folders:
+                    self._folder(Place(made, path))
+                    folders.add(path)
             members.restrict(self.act(), slug, folder)
             for principal, role in lines.items():
                 members.add(self.act(), slug, principal, role, folder=folder)
+
+    def _folder(self, place: Place) -> None:
+        slug, act = place.space.slug, self.act()
+        # An earlier attempt may have left it.
+        self._store.make_folder(slug, place.path)
+        disk = self._store.space_root(slug) / place.path
+        folder = Resource(place, disk, disk.lstat())
+        journal_id = act.record(
+            "folder.create",
+            space_id=place.space.id,
+            path=place.path,
+            detail={"inode": folder.status.st_ino},
+        )
+        traces.record(self._connection, journal_id, self._now, [traces.born(folder)])
 
 
 def add_account(

@@ -14,6 +14,9 @@ from davserver.errors import MalformedPath, ReservedName, UnusableName
 SPACES = "spaces"
 """The collection of all spaces, in every address of a document."""
 
+HISTORY = "history"
+"""The collection of what spaces were, and of their trash."""
+
 SEGMENT_MAX = 255  # bytes; the limit of ext4, XFS, Btrfs and most others
 # Bytes. With the data directory before it, within the kernel's 4,096; with a property's name,
 # within the 2,704 that PostgreSQL can index.
@@ -118,8 +121,13 @@ def name(path: str) -> str:
 
 
 def join(path: str, member: str) -> str:
-    """The path of `member` (a name or a path) in the collection `path`."""
-    return f"{path}/{member}" if path else member
+    """The path of `member` (a name or a path, "" for itself) in the collection `path`."""
+    return f"{path}/{member}" if path and member else path or member
+
+
+def below(path: str, collection: str) -> str:
+    """The path of `path` in the collection `collection`, which it is or lies in."""
+    return path[len(collection) :].lstrip("/")
 
 
 def is_within(path: str, collection: str) -> bool:
@@ -153,6 +161,14 @@ def check_length(path: str) -> None:
     """Raise `NameTooLong` for a path that could not be found again."""
     if len(path.encode("utf-8", "surrogateescape")) > PATH_MAX:
         raise NameTooLong()
+
+
+def in_history(text: str) -> tuple[str, str] | None:
+    """The slug and path of an address below `/history/`, both "" for that; None for any other."""
+    first, *rest = segments(text) or ("",)
+    if first != HISTORY:
+        return None
+    return (rest[0], "/".join(rest[1:])) if rest else ("", "")
 
 
 def in_space(text: str) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from davserver.documents.resource import Resource
 
 @dataclass(frozen=True)
 class Item:
-    """One response of a PROPFIND. `resource` is None for `/` and `/spaces/`."""
+    """One response of a PROPFIND. `resource` is None for collections that are no folder; what is
+    `past` can only be read."""
 
     href: str
     name: str
@@ -20,6 +21,7 @@ class Item:
     modified: datetime
     resource: Resource | None = None
     dead: Mapping[str, str] = field(default_factory=dict)
+    past: bool = False
 
     @property
     def space(self) -> Space | None:

@@ -47,7 +47,7 @@ def _creationdate(item: Item, around: Surroundings) -> str:
 
 
 def _supportedlock(item: Item, around: Surroundings) -> str:
-    if item.resource is None:
+    if item.resource is None or item.past:
         return ""
     return "".join(
         f"<D:lockentry><D:lockscope><D:{scope}/></D:lockscope>"
@@ -83,7 +83,7 @@ def _activelock(lock: Lock, slug: str) -> str:
 
 def _quota_used(item: Item, around: Surroundings) -> str | None:
     # Only on collections: KDE takes any value on a document for a full disk.
-    if item.space is None or not item.is_collection:
+    if item.space is None or not item.is_collection or item.past:
         return None
     used = around.usage.get(item.space.id)
     return None if used is None else str(used)
@@ -91,7 +91,7 @@ def _quota_used(item: Item, around: Surroundings) -> str | None:
 
 def _quota_available(item: Item, around: Surroundings) -> str | None:
     space = item.space
-    if space is None or not item.is_collection or space.quota_bytes is None:
+    if space is None or not item.is_collection or item.past or space.quota_bytes is None:
         return None
     used = around.usage.get(space.id)
     return None if used is None else str(max(0, space.quota_bytes - used))

@@ -17,6 +17,7 @@ from davserver.dav.headers import Depth
 from davserver.dav.item import Item, Surroundings
 from davserver.documents import locks, properties
 from davserver.documents.documents import Documents
+from davserver.documents.history import History
 from davserver.documents.resource import Place, Resource
 from davserver.documents.tables import LIVE
 from davserver.documents.view import View
@@ -70,11 +71,13 @@ def parse(root: Element | None) -> Asked:
 
 @dataclass(frozen=True)
 class Target:
-    """What a request is about: `/` or `/spaces/` (no slug), or a place in a space."""
+    """What a request is about: `/`, `/spaces/` or `/history/` (no slug), or what is in a space, or
+    was (`past`)."""
 
     slug: str = ""
     path: str = ""
     root: bool = False
+    past: bool = False
 
 
 class Propfind:
@@ -87,16 +90,25 @@ class Propfind:
         self._organisation = organisation
 
     def answer(
-        self, actor: Actor, target: Target, asked: Asked, depth: Depth, *, quota: bool
+        self,
+        actor: Actor,
+        target: Target,
+        asked: Asked,
+        depth: Depth,
+        *,
+        quota: bool,
+        plain: bool = False,
     ) -> Iterator[bytes]:
         """The multistatus body, piece by piece.
 
-        `quota`: whether this client may be told of quotas. Everything is read before this
-        returns, in one transaction; only the text is made later. Raises `NotFound` and
-        `FiniteDepth`.
+        `quota`: whether this client may be told of quotas; `plain`: whether it has no colons in
+        names. Everything is read before this returns, in one transaction; only the text is made
+        later. Raises `NotFound` and `FiniteDepth`.
         """
         with self._documents.view(actor) as view:
-            if target.slug:
+            if target.past:
+                listed, place = self._past(view, target, depth, plain), None
+            elif target.slug:
                 place = view.place(target.slug, target.path)
                 resources = self._resources(view, view.get(place), depth)
                 listed = [_item(resource) for resource in resources]
@@ -127,6 +139,9 @@ class Propfind:
         listed = [Item("/", self._organisation, True, modified)] if root else []
         if not root or depth != "0":
             listed.append(Item(f"/{paths.SPACES}/", paths.SPACES, True, modified))
+        if root and depth == "1":
+            # Who asks for all that there is does not mean all that there ever was.
+            listed.append(Item(f"/{paths.HISTORY}/", paths.HISTORY, True, modified, past=True))
         if (not root and depth == "1") or depth == "infinity":
             for space in view.spaces():
                 resource = view.find(Place(space, ""))
@@ -136,6 +151,40 @@ class Propfind:
                     if depth == "infinity" and len(listed) > self._maximum:
                         raise FiniteDepth()
         return listed
+
+    def _past(self, view: View, target: Target, depth: Depth, plain: bool) -> list[Item]:
+        """`/history/` with the spaces that the actor may know of, or what is in it."""
+        if depth == "infinity":
+            raise FiniteDepth()
+        if not target.slug:
+            modified = view.store.changed()
+            itself = Item(f"/{paths.HISTORY}/", paths.HISTORY, True, modified, past=True)
+            spaces_ = view.spaces() if depth == "1" else []
+            return [itself] + [
+                Item(_past_href(space.slug, ""), space.title, True, view.now, past=True)
+                for space in spaces_
+            ]
+        space = view.place(target.slug, "").space
+        history = History(view, space, self._documents.zone, plain)
+        exhibit = history.get(target.path)
+        shown = [exhibit]
+        if depth == "1" and exhibit.is_collection:
+            shown += history.members(exhibit)
+        return [
+            Item(
+                _past_href(space.slug, one.path, collection=one.is_collection),
+                one.name or space.title,
+                one.is_collection,
+                one.modified,
+                one.resource,
+                past=True,
+            )
+            for one in shown
+        ]
+
+
+def _past_href(slug: str, path: str, *, collection: bool = True) -> str:
+    return paths.href(paths.HISTORY, slug, path, collection=collection)
 
 
 def _item(resource: Resource) -> Item:
@@ -189,7 +238,7 @@ def _privileges(view: View, items: Sequence[Item]) -> dict[str, frozenset[Privil
     """What the actor may do with each item, by its href."""
     held = {}
     for item in items:
-        if item.resource is not None:
+        if item.resource is not None and not item.past:
             place = item.resource.place
             if place.tree == LIVE:
                 held[item.href] = privileges(view.actor, place.space, place.path) | {Privilege.READ}

@@ -19,15 +19,18 @@ from davserver.dav import body, headers, multistatus, propfind, proppatch
 from davserver.dav import properties as live
 from davserver.dav.propfind import Propfind, Target
 from davserver.dav.provider import DOCUMENT, Document, Provider
-from davserver.documents import annotate, copy, folder, locking, move, trash
+from davserver.documents import annotate, copy, folder, locking, move, restore, trash
 from davserver.documents import put as putting
 from davserver.documents.change import Change
-from davserver.documents.conditions import Conditions
+from davserver.documents.conditions import Conditions, State
 from davserver.documents.documents import Documents
+from davserver.documents.history import History
 from davserver.documents.locking import Wanted
 from davserver.documents.locks import Lock
 from davserver.documents.resource import Resource
-from davserver.errors import METHODS, Forbidden
+from davserver.documents.restore import Restoration
+from davserver.documents.view import View
+from davserver.errors import METHODS, Forbidden, ReadOnlyHistory
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -37,6 +40,7 @@ PATH = "davserver.path"
 """The environ key of the address's path as text, decoded but not yet normalised."""
 
 _ABOVE = ("OPTIONS", "GET", "HEAD", "PROPFIND")
+_OUT_OF_HISTORY = ("COPY", "MOVE")
 COMPLIANCE = (("DAV", "1, 2, 3"), ("MS-Author-Via", "DAV"))
 """What OPTIONS says of us (RFC 4918, 18): the same for everybody and everywhere, so that it
 can be said before anyone logs in, as Office and Explorer want."""
@@ -52,6 +56,10 @@ class RequestServer(WsgiDavRequestServer):
         self._listings = listings
 
     def do_OPTIONS(self, environ: Environ, start_response: StartResponse) -> Body:
+        if paths.in_history(environ[PATH]) is not None:
+            # Class 2 would be locks: Finder mounts what has none as read-only.
+            allowed = ("Allow", ", ".join((*_ABOVE, *_OUT_OF_HISTORY)))
+            return _reply(start_response, "200 OK", [("DAV", "1, 3"), allowed])
         return _reply(start_response, "200 OK", [*COMPLIANCE, ("Allow", ", ".join(METHODS))])
 
     # Reading
@@ -86,21 +94,28 @@ class RequestServer(WsgiDavRequestServer):
         """Open the document at `target`, None for a folder; the conditions are of what it is
         when it is open."""
         with self._documents.view(environ[ENVIRON]) as view:
-            place = view.place(target.slug, target.path)
-            resource = view.get(place)
-            if resource.is_collection:
-                view.check(place, conditions, reading=True)
+            if target.past:
+                resource, state = self._history(view, target).get(target.path).resource, State()
+            else:
+                place = view.place(target.slug, target.path)
+                resource = view.get(place)
+                state = view.state(place) if conditions.are_there else State()
+            if resource is None or resource.is_collection:
+                conditions.check(state, view.state_of, reading=True)
                 return None
             document = Document(environ["PATH_INFO"], environ, resource)
             if conditions.are_there:
                 try:
                     own = document.resource
-                    state = replace(view.state(place), etag=own.etag, modified=own.modified)
+                    state = replace(state, etag=own.etag, modified=own.modified)
                     conditions.check(state, view.state_of, reading=True)
                 except DavserverError:
                     document.close()
                     raise
         return document
+
+    def _history(self, view: View, target: Target) -> History:
+        return History(view, view.place(target.slug, "").space, self._documents.zone)
 
     def _evaluate_if_headers(self, res: object, environ: Environ) -> None:
         """Done already, inside the transaction that found the resource."""
@@ -111,7 +126,11 @@ class RequestServer(WsgiDavRequestServer):
         """A folder as text, a name a line: what a person sees who opens it with no DAV client."""
         with self._documents.view(environ[ENVIRON]) as view:
             if target.root:
-                names = [f"{paths.SPACES}/"]
+                names = [f"{paths.SPACES}/", f"{paths.HISTORY}/"]
+            elif target.slug and target.past:
+                history = self._history(view, target)
+                shown = history.members(history.get(target.path))
+                names = [one.name + "/" * one.is_collection for one in shown]
             elif not target.slug:
                 names = [f"{space.slug}/" for space in view.spaces()]
             else:
@@ -131,9 +150,14 @@ class RequestServer(WsgiDavRequestServer):
         depth = headers.depth(environ, "infinity", "0", "1", "infinity")
         asked = propfind.parse(body.parse(environ))
         # macOS since 15.4 hangs for 90 seconds when it is told of quotas while mounting.
-        quota = not environ.get("HTTP_USER_AGENT", "").startswith("WebDAVFS/")
+        agent = environ.get("HTTP_USER_AGENT", "")
         answer = self._listings.answer(
-            environ[ENVIRON], _target(environ), asked, depth, quota=quota
+            environ[ENVIRON],
+            _target(environ),
+            asked,
+            depth,
+            quota=not agent.startswith("WebDAVFS/"),
+            plain=agent.startswith("Microsoft-WebDAV-MiniRedir"),
         )
         return _stream(start_response, answer)
 
@@ -180,6 +204,8 @@ class RequestServer(WsgiDavRequestServer):
 
     def do_MOVE(self, environ: Environ, start_response: StartResponse) -> Body:
         body.refuse(environ)
+        if paths.in_history(environ[PATH]) is not None:
+            return self._restore(environ, start_response, moving=True)
         source, target = _in_space(environ), _destination(environ)
         overwrite, conditions = headers.overwrite(environ), headers.conditions(environ)
         with self._change(environ, source[0], target[0]) as change:
@@ -196,6 +222,8 @@ class RequestServer(WsgiDavRequestServer):
 
     def do_COPY(self, environ: Environ, start_response: StartResponse) -> Body:
         body.refuse(environ)
+        if paths.in_history(environ[PATH]) is not None:
+            return self._restore(environ, start_response, moving=False)
         depth = headers.depth(environ, "infinity", "0", "infinity")
         source, target = _in_space(environ), _destination(environ)
         created = copy.copy(
@@ -207,6 +235,24 @@ class RequestServer(WsgiDavRequestServer):
             overwrite=headers.overwrite(environ),
             conditions=headers.conditions(environ),
         )
+        return _moved(start_response, target, created)
+
+    def _restore(self, environ: Environ, start_response: StartResponse, *, moving: bool) -> Body:
+        slug, path = paths.in_history(environ[PATH]) or ("", "")
+        if not path:
+            raise Forbidden()
+        depth = headers.depth(environ, "infinity", "0", "infinity")
+        target = _destination(environ)
+        wanted = Restoration(
+            slug,
+            path,
+            target,
+            deep=depth == "infinity",
+            overwrite=headers.overwrite(environ),
+            moving=moving,
+        )
+        conditions = headers.conditions(environ)
+        created = restore.restore(self._documents, environ[ENVIRON], wanted, conditions)
         return _moved(start_response, target, created)
 
     def do_PROPPATCH(self, environ: Environ, start_response: StartResponse) -> Body:
@@ -264,13 +310,19 @@ def _target(environ: Environ) -> Target:
     first, *rest = paths.segments(environ[PATH]) or ("",)
     if not first:
         return Target(root=True)
-    if first != paths.SPACES:
+    past = first == paths.HISTORY
+    if first != paths.SPACES and not past:
         raise NotFound()
-    return Target(rest[0], "/".join(rest[1:])) if rest else Target()
+    return Target(rest[0], "/".join(rest[1:]), past=past) if rest else Target(past=past)
 
 
 def _in_space(environ: Environ) -> tuple[str, str]:
-    """The slug and path of the request's address. Raises `MethodNotAllowed` above spaces."""
+    """The slug and path of the request's address.
+
+    Raises `ReadOnlyHistory` for what was, and `MethodNotAllowed` above spaces.
+    """
+    if paths.in_history(environ[PATH]) is not None:
+        raise ReadOnlyHistory()
     try:
         return paths.in_space(environ[PATH])
     except LookupError:

@@ -1,8 +1,7 @@
 """COPY: what the actor may read of a document or folder, once more under another name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from acl import members, spaces
 from acl.actor import Actor
@@ -12,7 +11,7 @@ from davserver import paths
 from davserver.documents import clutter, destination, locks, properties, store
 from davserver.documents.change import Change, check_quota
 from davserver.documents.conditions import Conditions
-from davserver.documents.documents import Documents, full_disk
+from davserver.documents.documents import Documents, disk_trouble
 from davserver.documents.resource import Place, Resource
 from davserver.documents.tables import LIVE
 from davserver.documents.view import View
@@ -59,15 +58,8 @@ def copy(
         )
         used = spaces.usage(view.connection, (place.space.id,))[place.space.id]
         check_quota(place.space, used, copied.size)
-    try:
-        with full_disk():
-            _stage(found, documents.store.staged(uid))
-    except BaseException as error:
-        documents.store.discard(uid)
-        if isinstance(error, FileNotFoundError):
-            # Somebody moved or deleted a part of it just now.
-            raise NotFound() from None
-        raise
+    root = resource.place.path
+    stage(documents, uid, {paths.below(one.place.path, root): one for one in found})
     with documents.change(actor, {source[0], target[0]}, uid) as change:
         place, origin = change.destination(*target), change.get(change.place(*source))
         occupant, held = _allowed(change, origin, place, overwrite=overwrite, conditions=conditions)
@@ -102,19 +94,31 @@ def _found(view: View, resource: Resource, *, deep: bool) -> list[Resource]:
     return found
 
 
-def _stage(found: Sequence[Resource], staged: Path) -> None:
-    """Copy all that was found to `staged`, and make it durable."""
-    root = found[0].place.path
+def stage(documents: Documents, uid: str, found: Mapping[str, Resource]) -> None:
+    """Copy what was found to what the act `uid` stages, and make it durable.
+
+    `found` has each thing by its path below the top, which is "", collections before their
+    members. Raises `NotFound` if some of it has gone meanwhile, and `StorageFull`.
+    """
+    staged = documents.store.staged(uid)
     folders = []
-    for one in found:
-        target = staged / one.place.path.removeprefix(root).lstrip("/")
-        if one.is_collection:
-            target.mkdir(mode=0o700)
-            folders.append(target)
-        else:
-            store.copy_file(one.disk, target)
-    for folder in folders:
-        store.sync_directory(folder)
+    try:
+        with disk_trouble():
+            for path, one in found.items():
+                target = staged / path
+                if one.is_collection:
+                    target.mkdir(mode=0o700)
+                    folders.append(target)
+                else:
+                    store.copy_file(one.disk, target)
+            for folder in folders:
+                store.sync_directory(folder)
+    except BaseException as error:
+        documents.store.discard(uid)
+        if isinstance(error, FileNotFoundError):
+            # Somebody moved or deleted a part of it just now.
+            raise NotFound() from None
+        raise
 
 
 def _publish(
@@ -126,7 +130,9 @@ def _publish(
         (change.store.data / change.staged()).replace(disk)
         return
     change.charge(target.space, copied.size)
-    replaced = destination.clear(change, target, occupant)
+    steps, replaced = destination.arrive(
+        change, change.staged(), copied.collection, target, occupant
+    )
     restricted = {
         path: lines
         for path, lines in members.dump(change.act, source.space.id, source.path).items()
@@ -134,16 +140,12 @@ def _publish(
     }
     destination.restrict(change, restricted, source, target)
     properties.copy_tree(change.connection, source, target, copied.paths)
-    steps = destination.steps(change, change.staged(), copied.collection, target, occupant)
     change.carry_out(steps, target.space)
-    change.act.record(
-        "document.copy",
-        space_id=target.space.id,
-        path=target.path,
-        detail={
-            "inode": change.now_at(target).status.st_ino,
-            "from_space": source.space.slug,
-            "from": source.path,
-            **replaced,
-        },
-    )
+    detail = {
+        "inode": change.now_at(target).status.st_ino,
+        "from_space": source.space.slug,
+        "from": source.path,
+        **replaced,
+    }
+    change.born_tree(target)
+    change.record("document.copy", target, detail)

@@ -4,10 +4,11 @@ from acl import members
 from acl.privileges import Privilege
 from config.errors import DestinationExists, SameResource
 from davserver import paths
-from davserver.documents import locks, properties
+from davserver.documents import deeds, locks, properties, succession
 from davserver.documents.change import Change
 from davserver.documents.conditions import Conditions
 from davserver.documents.intents import Rename, Replace, Step
+from davserver.documents.kept import TRASH, VERSION
 from davserver.documents.locks import Lock
 from davserver.documents.resource import Place, Resource
 from davserver.documents.tables import LIVE
@@ -51,37 +52,61 @@ def allowed(
     return occupant, held
 
 
-def steps(
-    change: Change, source: str, collection: bool, destination: Place, occupant: Resource | None
-) -> list[Step]:
-    """What brings `source` to `destination` on the disk, and its occupant into history."""
-    target = change.relative(destination, occupant)
+def arrive(
+    change: Change,
+    source: str,
+    collection: bool,
+    target: Place,
+    occupant: Resource | None,
+    origin: Place | None = None,
+) -> tuple[list[Step], dict[str, object]]:
+    """Make way at `target` for what lies at `source` (as steps name it).
+
+    `origin` is the place that it has so far, None if it is only staged. Returns the steps that
+    bring it there and its occupant into history, and what the journal says of the occupant. A
+    document that replaces one is its next version, and inherits its properties; anything else
+    that was there goes to the trash with what belonged to it.
+    """
+    deeds.note_arrival(change, source, collection, target, occupant)
     if occupant is None:
-        return [Rename(source, target)]
-    kept = change.kept(destination.space)
-    if not collection and not occupant.is_collection:
-        return [Replace(source, target, kept)]
-    return [Rename(target, kept), Rename(source, target)]
+        properties.remove_tree(change.connection, target)
+        inherited: list[Step] = []
+        detail: dict[str, object] = {"history": None}
+        if not collection:
+            inherited, detail = succession.succeed(change, target, source, origin)
+        return [*inherited, Rename(source, change.relative(target))], detail
+    there = change.relative(target, occupant)
+    if collection or occupant.is_collection:
+        kept, restricted = _put_away(change, occupant)
+        detail = {
+            "history": kept.tree,
+            "collection": occupant.is_collection,
+            "restricted": restricted,
+        }
+        return [Rename(there, change.kept_at(kept)), Rename(source, there)], detail
+    if succession.is_worthless(change, occupant, change.store.data / source):
+        change.drop(occupant)
+        return [Replace(source, there, change.dropped())], {"history": None}
+    version = succession.version_of(change, occupant) if occupant.status.st_nlink > 1 else None
+    if version is not None:
+        change.drop(occupant, version)
+        detail = {"history": None, "version": version.uid}
+        return [Replace(source, there, change.dropped())], detail
+    kept = change.keep(occupant, VERSION)
+    detail = {"history": kept.tree, "collection": False, "restricted": {}}
+    return [Replace(source, there, change.kept_at(kept))], detail
 
 
-def clear(change: Change, destination: Place, occupant: Resource | None) -> dict[str, object]:
-    """Put away what belonged to the occupant; return what the journal keeps of it."""
-    if occupant is None:
-        properties.remove_tree(change.connection, destination)
-        return {"history": None}
-    restricted = members.dump(change.act, destination.space.id, destination.path)
-    members.drop(change.act, destination.space.id, restricted)
-    trashed = Place(destination.space, destination.path, change.act.uid)
-    properties.move_tree(change.connection, destination, trashed)
-    if occupant.is_collection:
-        # What was locked inside is there no more; the destination's own name stays locked.
-        below = locks.below(change.connection, destination, change.now)
-        locks.remove(change.connection, (lock.token for lock in below))
-    return {
-        "history": change.act.uid,
-        "collection": occupant.is_collection,
-        "restricted": restricted,
-    }
+def _put_away(change: Change, occupant: Resource) -> tuple[Place, members.Lists]:
+    place = occupant.place
+    restricted = members.dump(change.act, place.space.id, place.path)
+    members.drop(change.act, place.space.id, restricted)
+    kept = change.keep(occupant, TRASH, restricted)
+    properties.move_tree(change.connection, place, kept)
+    # What was locked inside is there no more; the destination's own name stays locked.
+    below = locks.below(change.connection, place, change.now)
+    locks.remove(change.connection, (lock.token for lock in below))
+    return kept, restricted
 
 
 def restrict(change: Change, lists: members.Lists, source: Place, destination: Place) -> None:

@@ -1,11 +1,13 @@
 """The way in: every verb on documents begins with a view or a change."""
 
+import contextlib
 import errno
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
@@ -15,15 +17,19 @@ from acl.actor import Actor
 from acl.errors import Unauthenticated
 from acl.journal import Act, new_uid
 from acl.registry import Registry, RegistryCache
+from acl.tripwire import Tripwire
 from config.database import Database
-from config.errors import DatabaseUnavailable
-from davserver.documents import intents
+from config.errors import DatabaseUnavailable, StorageFailed, StorageFull
+from davserver.documents import intents, samples
 from davserver.documents.change import Change
 from davserver.documents.store import Store
 from davserver.documents.view import View
-from davserver.errors import StorageFull
+
+_log = logging.getLogger("davserver")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# It cannot be read or written, or there is no getting at it: a network's, perhaps.
+_FAILED = frozenset({errno.EIO, errno.ENOTCONN, errno.EROFS, errno.ESTALE, errno.EUCLEAN})
 _STALE = 24 * 3600.0  # seconds; an upload in progress is written to all the time
 _TRIES = 5
 
@@ -40,7 +46,8 @@ class Limits:
 class Documents:
     """The documents of all spaces. Safe to share between threads.
 
-    `clock` gives the time, aware, in UTC.
+    `clock` gives the time, aware, in UTC; `zone` is that of the moments in `/history`, None for
+    the system's.
     """
 
     def __init__(
@@ -50,12 +57,16 @@ class Documents:
         registry: RegistryCache,
         clock: Callable[[], datetime],
         limits: Limits,
+        tripwire: Tripwire,
+        zone: tzinfo | None = None,
     ) -> None:
         self.database = database
         self.store = store
         self.registry = registry
         self.clock = clock
         self.limits = limits
+        self.tripwire = tripwire
+        self.zone = zone
 
     @contextmanager
     def view(self, actor: Actor) -> Iterator[View]:
@@ -70,28 +81,45 @@ class Documents:
 
         What the block does to the disk through `Change.carry_out` is undone if it raises; if
         the process ends before the commit, whoever holds the space next undoes it. `uid` is the
-        act's name, where something has been staged under it. Raises `StorageFull` if the disk is
-        full.
+        act's name, where something has been staged under it. Raises `StorageFull` or
+        `StorageFailed` for the disk, and `Tripped` if the act is one too many.
         """
         uid = uid or new_uid()
         change = None
         try:
-            with full_disk(), self._hold(set(slugs)) as (connection, registry, used):
+            # Before the transaction, as others wait for that.
+            suspect = samples.suspect(self.store.staged(uid))
+            with (
+                self.tripwire.guard(),
+                disk_trouble(),
+                self._hold(set(slugs)) as (connection, registry, used),
+            ):
                 now = self.clock()
                 current = _still(actor, registry, now)
                 act = Act(connection, current, now, uid)
                 change = Change(self.store, connection, registry, current, now, act=act, used=used)
+                change.suspect = suspect
                 try:
                     yield change
+                    self.tripwire.count(act)
                 except BaseException:
                     for undo in reversed(change.undo):
                         undo()
                     raise
+        except _TROUBLE:
+            # If it was the commit that failed, the disk shows what was never done.
+            with contextlib.suppress(*_TROUBLE):
+                self.settle()
+            raise
         finally:
             # Nothing is there any more if it was published.
             self.store.discard(uid)
         for done in change.done:
-            done()
+            try:
+                done()
+            except OSError as error:
+                # It is committed; whoever holds the space next, or starts, clears that away.
+                _log.warning("left over: %s", error)
 
     @contextmanager
     def _hold(self, slugs: set[str]) -> Iterator[tuple[Connection, Registry, dict[int, int]]]:
@@ -113,20 +141,27 @@ class Documents:
         # What is unknown need not be held: nothing will be found in it.
         return {registry.spaces[slug].id for slug in slugs if slug in registry.spaces}
 
+    def settle(self) -> None:
+        """Finish or undo whatever was cut short, in all spaces."""
+        for concerned in intents.concerned_spaces(self.store):
+            with disk_trouble(), self.database.write() as connection:
+                spaces.take(connection, concerned)
+                intents.settle(connection, self.store, concerned)
+
     def recover(self) -> None:
         """Settle what a crash cut short, and remove uploads that will never end.
 
         Called at start-up. Other processes may be serving the same data meanwhile.
         """
-        for concerned in intents.concerned_spaces(self.store):
-            with self.database.write() as connection:
-                spaces.take(connection, concerned)
-                intents.settle(connection, self.store, concerned)
+        self.settle()
         oldest = self.clock().timestamp() - _STALE
         for entry in os.scandir(self.store.staging):
             if Path(entry.path) not in (self.store.intents, self.store.clutter):
-                if entry.stat(follow_symlinks=False).st_mtime < oldest:
-                    self.store.discard(entry.name)
+                # It may have been published meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    # Not the time of modification: a copy has that of its source.
+                    if entry.stat(follow_symlinks=False).st_ctime < oldest:
+                        self.store.discard(entry.name)
 
 
 def _still(actor: Actor, registry: Registry, now: datetime) -> Actor:
@@ -137,12 +172,18 @@ def _still(actor: Actor, registry: Registry, now: datetime) -> Actor:
     return current
 
 
+_TROUBLE = (DatabaseUnavailable, StorageFailed, StorageFull)
+
+
 @contextmanager
-def full_disk() -> Iterator[None]:
-    """Say plainly when the disk is full: raises `StorageFull`."""
+def disk_trouble() -> Iterator[None]:
+    """Say plainly what is the matter with the disk: raises `StorageFull` or `StorageFailed`."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise StorageFull() from error
+        if error.errno in _FAILED:
+            _log.error("the disk fails: %s", error)
+            raise StorageFailed() from error
         raise

@@ -29,10 +29,6 @@ def create(change: Change, place: Place, conditions: Conditions) -> Resource:
     change.store.staged(change.act.uid).mkdir(mode=0o700)
     change.carry_out((Rename(change.staged(), change.relative(place)),), place.space)
     folder = change.now_at(place)
-    change.act.record(
-        "folder.create",
-        space_id=place.space.id,
-        path=place.path,
-        detail={"inode": folder.status.st_ino},
-    )
+    change.born(folder)
+    change.record("folder.create", place, {"inode": folder.status.st_ino})
     return folder

@@ -8,17 +8,20 @@ undone. An intent is written, found and settled only while the space is taken in
 transaction (`acl.spaces.take`), so one that is found is never under way.
 """
 
+import contextlib
 import errno
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
 from acl import journal
-from davserver.documents.store import Store, sync_directory
+from davserver.documents.store import Store, copy_file, open_file, sync_directory
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,9 @@ class Rename:
         os.rename(data / self.source, data / self.target)
 
     def undo(self, data: Path) -> None:
-        if not os.path.lexists(data / self.source) and os.path.lexists(data / self.target):
-            os.rename(data / self.target, data / self.source)
+        source, target = data / self.source, data / self.target
+        if not os.path.lexists(source) and os.path.lexists(target):
+            _put_back(target, source)
 
     def names(self) -> tuple[str, ...]:
         return (self.source, self.target)
@@ -52,12 +56,7 @@ class Replace:
     kept: str
 
     def do(self, data: Path) -> None:
-        try:
-            os.link(data / self.target, data / self.kept, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            os.rename(data / self.target, data / self.kept)
+        _link_or_rename(data / self.target, data / self.kept)
         os.rename(data / self.source, data / self.target)
 
     def undo(self, data: Path) -> None:
@@ -68,20 +67,141 @@ class Replace:
             if os.path.samestat(os.lstat(target), os.lstat(kept)):
                 os.unlink(kept)
                 return
-            # What took over may be somebody's document: a second name first, as in `do`.
+            # What took over may be somebody's document: it must not go with its name.
             if not os.path.lexists(source):
-                os.link(target, source, follow_symlinks=False)
-        os.rename(kept, target)
+                _link_or_rename(target, source)
+        _put_back(kept, target)
 
     def names(self) -> tuple[str, ...]:
         return (self.source, self.target, self.kept)
 
 
+@dataclass(frozen=True)
+class Link:
+    """The file `source` gets a second name, `target`, which does not exist."""
+
+    source: str
+    target: str
+
+    def do(self, data: Path) -> None:
+        try:
+            os.link(data / self.source, data / self.target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            copy_file(data / self.source, data / self.target)
+
+    def undo(self, data: Path) -> None:
+        (data / self.target).unlink(missing_ok=True)
+
+    def names(self) -> tuple[str, ...]:
+        return (self.target,)
+
+
+@dataclass(frozen=True)
+class Touch:
+    """The time of modification of `path` becomes `new`; it was `former` (nanoseconds)."""
+
+    path: str
+    former: int
+    new: int
+
+    def do(self, data: Path) -> None:
+        _set_modified(data / self.path, self.new)
+
+    def undo(self, data: Path) -> None:
+        # It is not there if what was to bring it there was not done.
+        with contextlib.suppress(FileNotFoundError):
+            if os.lstat(data / self.path).st_mtime_ns == self.new:
+                _set_modified(data / self.path, self.former)
+
+    def names(self) -> tuple[str, ...]:
+        return (self.path,)
+
+
+@dataclass(frozen=True)
+class Make:
+    """The folder `path` comes to be, which does not exist."""
+
+    path: str
+
+    def do(self, data: Path) -> None:
+        (data / self.path).mkdir(mode=0o700)
+
+    def undo(self, data: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            (data / self.path).rmdir()
+
+    def names(self) -> tuple[str, ...]:
+        return (self.path,)
+
+
+@dataclass(frozen=True)
+class Turn(Make):
+    """Everything has made room; now it comes to its place.
+
+    Where many things change names, one may come to a name that another one had: after a crash,
+    that there is something of that name does not tell which. Nor does its inode, as a document
+    may have two names. So a folder in staging, for as long as the act lasts, tells whether what
+    follows was begun.
+    """
+
+    def has_come(self, data: Path) -> bool:
+        """Whether the steps that follow may have been done."""
+        return os.path.lexists(data / self.path)
+
+
+def _link_or_rename(source: Path, target: Path) -> None:
+    """Give the file `source` a second name; where there are none, only that one."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.rename(source, target)
+
+
+def _put_back(source: Path, target: Path) -> None:
+    """Rename, whatever was done meanwhile directly on the disk: there is nobody else to do it."""
+    if not target.parent.is_dir():
+        target.parent.mkdir(mode=0o700, parents=True)
+    os.rename(source, target)
+
+
+@dataclass(frozen=True)
+class Sync:
+    """The names in the directory `path` last, before it is moved itself."""
+
+    path: str
+
+    def do(self, data: Path) -> None:
+        sync_directory(data / self.path)
+
+    def undo(self, data: Path) -> None:
+        """There is nothing to undo."""
+
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+
+def _set_modified(path: Path, modified_ns: int) -> None:
+    descriptor = open_file(path)
+    try:
+        os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, modified_ns))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 # A file system without hard links, or with no more of them for this file.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK})
 
-Step = Rename | Replace
-_KINDS = {"rename": Rename, "replace": Replace}
+Step = Rename | Replace | Link | Touch | Make | Turn | Sync
+_KINDS: dict[str, type[Step]] = {
+    kind.__name__.lower(): kind for kind in (Rename, Replace, Link, Touch, Make, Turn, Sync)
+}
+
+_NAME = re.compile(r"([0-9a-f]{32})\.(\d+(?:-\d+)*)")
 
 
 class Intent:
@@ -107,7 +227,7 @@ class Intent:
 
     def undo(self) -> None:
         """Undo whatever steps were done, and forget the intent. Harmless when repeated."""
-        for step in reversed(self._steps):
+        for step in reversed(self._begun()):
             step.undo(self._store.data)
         self._sync()
         self.forget()
@@ -117,6 +237,18 @@ class Intent:
     def forget(self) -> None:
         """The act is over: committed, or undone."""
         self._file.unlink(missing_ok=True)
+        for step in self._steps:
+            if isinstance(step, Turn):
+                step.undo(self._store.data)
+
+    def _begun(self) -> list[Step]:
+        """The steps that may have been done."""
+        begun: list[Step] = []
+        for step in self._steps:
+            if isinstance(step, Turn) and not step.has_come(self._store.data):
+                break
+            begun.append(step)
+        return begun
 
     def _write(self) -> None:
         steps = [{"kind": type(step).__name__.lower(), **step.__dict__} for step in self._steps]
@@ -160,11 +292,23 @@ def concerned_spaces(store: Store) -> list[frozenset[int]]:
     return [concerned for _, concerned, _ in _found(store)]
 
 
+def cut_short(store: Store, before: datetime) -> list[frozenset[int]]:
+    """The spaces of each intent written before then: long enough ago, it is under way no more."""
+    found = []
+    for _, concerned, file in _found(store):
+        with contextlib.suppress(FileNotFoundError):
+            if file.stat().st_mtime < before.timestamp():
+                found.append(concerned)
+    return found
+
+
 def _found(store: Store) -> list[tuple[str, frozenset[int], Path]]:
     found = []
     for entry in os.scandir(store.intents):
-        uid, _, ids = entry.name.partition(".")
-        found.append((uid, frozenset(int(i) for i in ids.split("-")), Path(entry.path)))
+        # Over NFS, what is removed while somebody reads it has another name for a while.
+        if match := _NAME.fullmatch(entry.name):
+            concerned = frozenset(int(i) for i in match[2].split("-"))
+            found.append((match[1], concerned, Path(entry.path)))
     return found
 
 
@@ -173,6 +317,7 @@ def _settle(
 ) -> None:
     if journal.exists(connection, uid):
         file.unlink(missing_ok=True)
+        store.discard_dropped(uid)
         return
     try:
         rows = json.loads(file.read_text("utf-8"))

@@ -52,6 +52,7 @@ def acquire(
         held = change.unlocked(place, conditions, membership=True)
         locks.extend(change.connection, held, change.now)
         resource = put_empty(change, place)
+    _forget(change, place, wanted)
     lock = locks.insert(
         change.connection,
         place,
@@ -66,10 +67,22 @@ def acquire(
 
 
 def _check_conflicts(change: Change, place: Place, wanted: Wanted) -> None:
-    around = locks.around(change.connection, place, change.now, below=wanted.infinite)
-    conflicts = [lock for lock in around if lock.exclusive or wanted.exclusive]
+    conflicts = [
+        lock for lock in _conflicting(change, place, wanted) if not change.has_let_go(lock)
+    ]
     if conflicts:
         raise LockConflict(conflicts[0].login, change.lock_roots(place, conflicts))
+
+
+def _conflicting(change: Change, place: Place, wanted: Wanted) -> list[Lock]:
+    around = locks.around(change.connection, place, change.now, below=wanted.infinite)
+    return [lock for lock in around if lock.exclusive or wanted.exclusive]
+
+
+def _forget(change: Change, place: Place, wanted: Wanted) -> None:
+    """Release what stands in the way only because it came back with the next version."""
+    conflicting = _conflicting(change, place, wanted)
+    locks.remove(change.connection, [lock.token for lock in conflicting])
 
 
 def refresh(

@@ -5,9 +5,10 @@ A lock is on a name, not on what lies there: a move leaves none behind and carri
 
 import secrets
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,8 +16,10 @@ from sqlalchemy.engine import Connection
 from acl.journal import Act
 from acl.registry import Account
 from davserver import paths
-from davserver.documents.resource import Place
+from davserver.documents import traces
+from davserver.documents.resource import Place, Resource
 from davserver.documents.tables import locks
+from davserver.documents.traces import Spot
 from davserver.errors import UnknownLock
 
 
@@ -159,6 +162,74 @@ def listing(
     if space_id is not None:
         query = query.where(locks.c.space_id == space_id)
     return (_lock(row) for row in connection.execute(query))
+
+
+def dump(connection: Connection, resource: Resource, now: datetime) -> dict[str, object]:
+    """The locks on a document itself, as the journal has them, if there are any."""
+    place = resource.place
+    if resource.is_collection:
+        return {}
+    dumped = [
+        {
+            "token": lock.token,
+            "exclusive": lock.exclusive,
+            "account": lock.account_id,
+            "login": lock.login,
+            "owner": lock.owner,
+            "seconds": lock.seconds,
+            "created_at": lock.created_at.isoformat(),
+            "expires_at": lock.expires_at.isoformat(),
+        }
+        for lock in around(connection, place, now)
+        if lock.path == place.path
+    ]
+    return {"locks": dumped} if dumped else {}
+
+
+def revive(
+    connection: Connection, place: Place, dumped: Iterable[Mapping[str, Any]], now: datetime
+) -> None:
+    """Let locks as `dump` gave them protect `place` again, as long as they would have lasted.
+
+    None comes back if somebody has locked the place since. See `is_let_go`.
+    """
+    if around(connection, place, now):
+        return
+    for one in dumped:
+        lock = Lock(
+            one["token"],
+            place.space.id,
+            place.tree,
+            place.path,
+            False,
+            one["exclusive"],
+            one["account"],
+            one["login"],
+            one["owner"],
+            one["seconds"],
+            datetime.fromisoformat(one["created_at"]),
+            datetime.fromisoformat(one["expires_at"]),
+        )
+        if lock.expires_at > now:
+            connection.execute(locks.insert().values(**lock.__dict__))
+
+
+def awaited(connection: Connection, place: Place, account: Account, now: datetime) -> set[str]:
+    """The tokens of the account's locks that will be back with the next version of what it has
+    just taken away from `place`."""
+    row = traces.departure(connection, Spot.of(place), account.id, now)
+    dumped = row.detail.get("locks", ()) if row is not None else ()
+    return {one["token"] for one in dumped if one["account"] == account.id}
+
+
+def is_let_go(connection: Connection, lock: Lock) -> bool:
+    """Whether the document that was locked has been deleted or moved away since.
+
+    The lock is back with its next version, and keeps others out. But its holder may take it for
+    gone (RFC 4918, 7.7 and 9.6): it need not submit its token, and may lock anew. So does
+    Windows, which puts, locks, deletes, puts and locks.
+    """
+    return traces.is_vacated(connection, Spot(lock.space_id, lock.tree, lock.path), lock.created_at)
 
 
 def break_lock(act: Act, token: str) -> None:

@@ -1,12 +1,11 @@
 """MOVE: a document or folder gets another name, in its space or in another one."""
 
 import os
-from pathlib import Path
 
 from acl import members, spaces
 from acl.privileges import Privilege
 from davserver import paths
-from davserver.documents import clutter, destination, locks, properties
+from davserver.documents import clutter, deeds, destination, locks, properties, walk
 from davserver.documents.change import Change
 from davserver.documents.conditions import Conditions
 from davserver.documents.resource import Place, Resource
@@ -40,7 +39,7 @@ def move(
         conditions=conditions,
     )
     if len(target.path) > len(source.path):
-        _check_lengths(resource, target)
+        check_lengths(resource, target)
     locks.extend(change.connection, [*held, *held_there], change.now)
     if source.tree != LIVE:
         _move_clutter(change, resource, target)
@@ -52,28 +51,31 @@ def move(
 def _move(change: Change, resource: Resource, target: Place, occupant: Resource | None) -> None:
     source = resource.place
     if source.space.id != target.space.id:
-        size = tree_size(resource.disk)
+        size = walk.size(resource.disk)
         change.charge(target.space, size)
         spaces.charge(change.connection, source.space.id, -size)
-    replaced = destination.clear(change, target, occupant)
+    deeds.note_move(change, resource, target)
+    broken = locks.dump(change.connection, resource, change.now)
+    locks.remove_tree(change.connection, source)
+    steps, replaced = destination.arrive(
+        change,
+        change.relative(source, resource),
+        resource.is_collection,
+        target,
+        occupant,
+        source,
+    )
     restricted = members.dump(change.act, source.space.id, source.path)
     members.drop(change.act, source.space.id, restricted)
     destination.restrict(change, restricted, source, target)
-    locks.remove_tree(change.connection, source)
     properties.move_tree(change.connection, source, target)
-    steps = destination.steps(
-        change, change.relative(source, resource), resource.is_collection, target, occupant
-    )
+    change.moved(source, target)
     change.carry_out(steps, source.space, target.space)
-    change.act.record(
-        "document.move",
-        space_id=source.space.id,
-        path=source.path,
-        detail={"to_space": target.space.slug, "to": target.path, **replaced},
-    )
+    detail = {"to_space": target.space.slug, "to": target.path, **broken, **replaced}
+    change.record("document.move", source, detail)
 
 
-def _check_lengths(resource: Resource, target: Place) -> None:
+def check_lengths(resource: Resource, target: Place) -> None:
     """Raise `NameTooLong` if something in the tree could not be found below its new name."""
     for folder, directories, files in os.walk(resource.disk):
         inside = os.path.relpath(folder, resource.disk)
@@ -88,14 +90,3 @@ def _move_clutter(change: Change, resource: Resource, target: Place) -> None:
     locks.remove_tree(change.connection, resource.place)
     properties.remove_tree(change.connection, target)
     properties.move_tree(change.connection, resource.place, target)
-
-
-def tree_size(disk: Path) -> int:
-    """The bytes of the documents at `disk` and below it."""
-    if not os.path.isdir(disk):
-        return os.lstat(disk).st_size
-    return sum(
-        os.lstat(os.path.join(folder, name)).st_size
-        for folder, _, names in os.walk(disk)
-        for name in names
-    )

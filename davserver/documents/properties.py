@@ -55,7 +55,12 @@ def write(connection: Connection, place: Place, updates: Mapping[str, str | None
 
 
 def move_tree(connection: Connection, source: Place, target: Place) -> None:
-    """Let the properties of `source` and all below it be those of `target`, which has none."""
+    """Let the properties of `source` and all below it be those of `target`.
+
+    Where `target` has one of the same name already, that of `source` counts.
+    """
+    names = sa.select(properties.c.name).where(*_at(source))
+    connection.execute(properties.delete().where(*_at(target), properties.c.name.in_(names)))
     cut = len(source.path) + 1
     moved = {"space_id": target.space.id, "tree": target.tree}
     for column in (properties.c.path, properties.c.parent):

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from acl import spaces
 from acl.actor import Actor
 from acl.journal import new_uid
-from davserver.documents import clutter, locks, properties, upload
+from davserver.documents import clutter, destination, locks, upload
 from davserver.documents.change import Change, check_quota
 from davserver.documents.conditions import Conditions
-from davserver.documents.documents import Documents, full_disk
-from davserver.documents.intents import Rename, Replace, Step
+from davserver.documents.documents import Documents, disk_trouble
 from davserver.documents.locks import Lock
 from davserver.documents.resource import Place, Resource
 from davserver.documents.tables import LIVE
@@ -46,7 +45,7 @@ def put(
     uid = new_uid()
     room = _room(documents, actor, slug, path, announced, conditions)
     try:
-        with full_disk():
+        with disk_trouble():
             size = upload.receive(documents.store, uid, read, announced, room.limit)
     except TooLarge as error:
         raise room.by_quota or error from None
@@ -113,29 +112,22 @@ def publish(change: Change, place: Place, occupant: Resource | None, size: int) 
 
     `occupant` is the document that is there, whose content is kept in history.
     """
-    source, target = change.staged(), change.relative(place, occupant)
+    source = change.staged()
     if place.tree != LIVE:
-        clutter.make_way(change.store.data / target)
-        (change.store.data / source).replace(change.store.data / target)
+        target = change.store.data / change.relative(place, occupant)
+        clutter.make_way(target)
+        (change.store.data / source).replace(target)
         return Published(change.now_at(place), occupant is None)
     change.charge(place.space, size)
-    step: Step = Rename(source, target)
-    if occupant is not None:
-        step = Replace(source, target, change.kept(place.space))
-    else:
-        properties.remove_tree(change.connection, place)
-    change.carry_out((step,), place.space)
+    steps, replaced = destination.arrive(change, source, False, place, occupant)
+    change.carry_out(steps, place.space)
     resource = change.now_at(place)
-    change.act.record(
-        "document.put",
-        space_id=place.space.id,
-        path=place.path,
-        detail={
-            "inode": resource.status.st_ino,
-            "size": size,
-            "history": change.act.uid if occupant else None,
-        },
-    )
+    change.born(resource)
+    told: dict[str, object] = {
+        key: replaced[key] for key in ("history", "succeeds", "version") if key in replaced
+    }
+    detail: dict[str, object] = {"inode": resource.status.st_ino, "size": size, **told}
+    change.record("document.put", place, detail)
     return Published(resource, occupant is None)
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from davserver import paths
+from davserver.documents import walk
 
 _BLOCK = 1 << 20
 
@@ -77,13 +78,17 @@ class Store:
         """Where the act `uid` prepares what it will publish."""
         return self.staging / uid
 
+    def dropped(self, uid: str) -> Path:
+        """Where the act `uid` puts what is not worth keeping, until it is over."""
+        return self.staging / f"{uid}.dropped"
+
     def discard(self, uid: str) -> None:
         """Remove what the act `uid` staged, if it is still there."""
-        staged = self.staged(uid)
-        if staged.is_dir() and not staged.is_symlink():
-            shutil.rmtree(staged, ignore_errors=True)
-        else:
-            staged.unlink(missing_ok=True)
+        walk.remove(self.staged(uid))
+
+    def discard_dropped(self, uid: str) -> None:
+        """Remove what the act `uid` dropped: it is committed, or undone."""
+        walk.remove(self.dropped(uid))
 
 
 def sync_directory(directory: Path) -> None:

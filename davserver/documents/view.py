@@ -39,7 +39,7 @@ class View:
 
     @property
     def account(self) -> Account:
-        """Whose view it is. Documents are worked on by accounts alone."""
+        """Whose view it is, where that must be an account: the console locks nothing."""
         assert self.actor.account is not None
         return self.actor.account
 
@@ -59,7 +59,7 @@ class View:
         if space is None or not decide(self.actor, Privilege.READ, space):
             raise NotFound()
         place = Place(space, path)
-        if path and clutter.is_clutter(place.name):
+        if path and self.actor.account and clutter.is_clutter(place.name):
             # A folder of such a name, which somebody copied in, is a folder.
             live = self.occupant(place)
             if live is None or not live.is_collection:
@@ -132,9 +132,10 @@ class View:
         resource = self.find(place)
         around = locks.around(self.connection, place, self.now)
         if resource is None:
-            return State(
-                tokens={lock.token for lock in around if not self._is_hidden(place.space, lock)}
-            )
+            shown = {lock.token for lock in around if not self._is_hidden(place.space, lock)}
+            account = self.actor.account
+            awaited = account and locks.awaited(self.connection, place, account, self.now)
+            return State(tokens=shown | (awaited or set()))
         return State(resource.etag, resource.modified, {lock.token for lock in around})
 
     def _is_hidden(self, space: Space, lock: Lock) -> bool:
@@ -250,10 +251,14 @@ class View:
             of_parent = locks.around(self.connection, self.parent(place), self.now)
             concerned += [lock for lock in of_parent if lock.token not in known]
         held = [lock for lock in concerned if self._holds(lock, conditions)]
-        in_the_way = _in_the_way(concerned, held)
+        in_the_way = [lock for lock in _in_the_way(concerned, held) if not self.has_let_go(lock)]
         if in_the_way:
             raise Locked(in_the_way[0].login, self.lock_roots(place, in_the_way))
         return held
+
+    def has_let_go(self, lock: Lock) -> bool:
+        """Whether it is the actor's own, and it may take it for gone (see `locks.is_let_go`)."""
+        return self._owns(lock) and locks.is_let_go(self.connection, lock)
 
     def lock_roots(self, place: Place, held: Collection[Lock]) -> list[str]:
         """The hrefs of what these locks are on; of what the actor may not know, `place`'s."""
@@ -264,9 +269,15 @@ class View:
         return list(dict.fromkeys(hrefs))
 
     def _holds(self, lock: Lock, conditions: Conditions) -> bool:
-        return lock.token in conditions.tokens and lock.account_id == self.account.id
+        return lock.token in conditions.tokens and self._owns(lock)
+
+    def _owns(self, lock: Lock) -> bool:
+        account = self.actor.account
+        return account is not None and lock.account_id == account.id
 
     def _own_clutter(self, place: Place) -> Iterator[Resource]:
+        if self.actor.account is None:
+            return
         apart = Place(place.space, place.path, clutter.tree(self.account.id))
         folder = self.occupant(apart)
         if folder is not None and folder.is_collection:
@@ -282,13 +293,14 @@ class View:
         return self._deposits[space.id].get(resource.place.path) == resource.status.st_ino
 
     def _recent_deposits(self, space: Space) -> dict[str, int]:
+        account = self.actor.account
         lists = (space.members, *space.restricted.values())
-        if any(
-            line.role is Role.DEPOSITOR and line.includes(self.account)
+        if account is not None and any(
+            line.role is Role.DEPOSITOR and line.includes(account)
             for members in lists
             for line in members
         ):
-            return deposits.recent(self.connection, space, self.account, self.now)
+            return deposits.recent(self.connection, space, account, self.now)
         return {}
 
 

@@ -10,7 +10,7 @@ from acl.authenticate import Authenticator
 from acl.errors import Unauthenticated
 from acl.registry import RegistryCache
 from config.database import Database
-from config.errors import DatabaseUnavailable
+from config.errors import DatabaseUnavailable, StorageFull
 from davserver.http.wsgi import Application, Body, Environ, StartResponse
 
 
@@ -62,6 +62,9 @@ class Authentication:
         if last is not None and now - last < devices.USE_RECORDED_EVERY:
             return
         self._recorded[device.id] = now
-        # A busy database must not keep a person out for the sake of a date.
-        with contextlib.suppress(DatabaseUnavailable), self._database.write() as connection:
+        # A busy database, or a full disk, must not keep a person out for the sake of a date.
+        with (
+            contextlib.suppress(DatabaseUnavailable, StorageFull),
+            self._database.write() as connection,
+        ):
             devices.record_use(connection, device.id, now)
