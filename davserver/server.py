@@ -14,10 +14,11 @@ from typing import Any
 from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.wsgi import Server as WsgiServer
 
-from config.errors import DavserverError
+from config.errors import DavserverError, StorageFull
 from config.settings import Settings
-from davserver.app import build
+from davserver.app import App, build
 from davserver.http.message import TOKEN, ChunkedBody, Invited, SizedBody, read_headers
+from davserver.upkeep import Upkeep
 
 _log = logging.getLogger("davserver")
 
@@ -185,7 +186,8 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> int:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     app = build(settings)
-    app.recover()
+    _recover(app)
+    upkeep = Upkeep(app.documents, settings)
     host, port = settings.server.host, settings.server.port
     server = Server(
         (host, port),
@@ -204,6 +206,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> int:
         # A thread of its own: a signal meets this one anywhere, perhaps with a lock held.
         stopping = threading.Thread(target=server.stop)
         _on_stop(stopping)
+        upkeep.start()
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
         server.serve()
         stopping.join(2 * _SHUTDOWN)
@@ -215,8 +218,17 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> int:
         _log.info("stopped")
     finally:
         server.stop()
+        upkeep.stop(_SHUTDOWN)
         app.database.close()
     return 0
+
+
+def _recover(app: App) -> None:
+    try:
+        app.recover()
+    except StorageFull as error:
+        # People can read meanwhile, and whoever wants to write will have it settled first.
+        _log.warning("not all that was cut short is settled: %s", error)
 
 
 def _on_stop(stopping: threading.Thread) -> None:

@@ -1,0 +1,70 @@
+"""The versions of a document: its former contents, each with a moment that `/history` has it at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from acl.registry import Space
+from davserver.documents import kept, traces
+from davserver.documents.kept import VERSION, Kept
+from davserver.documents.tables import LIVE
+from davserver.documents.tables import traces as rows
+from davserver.documents.traces import LEFT, Spot
+
+_UNITS = (timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1))
+
+
+@dataclass(frozen=True)
+class Version:
+    """A former content of `size` bytes, which `login` replaced at `at`.
+
+    `moment` is one at which it was the document's content, as round as possible; None if what
+    happened then is no longer known.
+    """
+
+    at: datetime
+    login: str
+    size: int
+    moment: datetime | None
+
+
+def versions(connection: Connection, space: Space, path: str) -> Iterator[Version]:
+    """What history keeps of a document's former contents, the oldest first."""
+    for one in kept.listing(connection, space, VERSION, path=path):
+        yield Version(one.at, one.login, one.size or 0, _moment(connection, one))
+
+
+def _moment(connection: Connection, one: Kept) -> datetime | None:
+    name = Spot(one.space_id, LIVE, one.path)
+    # Some programs move it away first, and put the next one there a little later.
+    query = sa.select(sa.func.max(rows.c.at)).where(
+        rows.c.space_id == name.space_id,
+        rows.c.tree == name.tree,
+        rows.c.path == name.path,
+        rows.c.kind == LEFT,
+        rows.c.journal_id <= one.journal_id,
+    )
+    left: datetime | None = connection.execute(query).scalar()
+    if left is None:
+        return None
+    for unit in _UNITS:
+        moment = left - (left - datetime.min.replace(tzinfo=UTC)) % unit
+        if moment == left:
+            moment -= unit
+        position = traces.position(connection, one.space_id, moment)
+        if traces.follow(connection, name, position) == one.spot:
+            return moment
+    return None
+
+
+def moment_name(moment: datetime, zone: tzinfo | None) -> str:
+    """What `/history` calls the moment, by the clocks of `zone` (None: the system's)."""
+    local, mark = moment.astimezone(zone), ""
+    if local.replace(tzinfo=zone, fold=0).astimezone(UTC) != moment:
+        # An hour that is there twice, when summer time ends.
+        local, mark = moment, "Z"
+    precision = "microseconds" if local.microsecond else "seconds"
+    return local.replace(tzinfo=None).isoformat(timespec=precision).removesuffix(":00") + mark
