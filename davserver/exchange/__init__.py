@@ -1,0 +1,1 @@
+"""A space as plain files that any program reads, and back."""
