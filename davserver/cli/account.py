@@ -1,11 +1,12 @@
 """`davserver account`: the people who can log in."""
 
+import shlex
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import click
 
-from acl import accounts
+from acl import accounts, tripwire
 from acl.registry import Account, Registry
 from config.language import LANGUAGES
 from davserver import organisation
@@ -128,6 +129,27 @@ def enable(login: str, data: Path) -> None:
     click.echo(_("The account {login} can log in again.", login=login))
 
 
+@account.command(help="Let an account that the tripwire stopped write again.")
+@click.argument("login")
+@data_option
+def release(login: str, data: Path) -> None:
+    with opened(data) as place, place.write() as act:
+        lifted = tripwire.release(act, login)
+    click.echo(_("The account {login} can write again.", login=login))
+    for device in sorted({stop.device for stop in lifted}):
+        if device:
+            command = shlex.join(["davserver", "device", "add", login, device])
+            click.echo(
+                _("{device} stays locked out; make it a new password:", device=device)
+                + f"\n  {command}"
+            )
+        else:
+            command = shlex.join(["davserver", "account", "password", login])
+            click.echo(
+                _("It was done with the account's own password; change that:") + f"\n  {command}"
+            )
+
+
 def _end_of(day: date | None, now: datetime) -> datetime | None:
     """The moment `day` is over where the server stands."""
     if day is None:
@@ -138,11 +160,22 @@ def _end_of(day: date | None, now: datetime) -> datetime | None:
     return end
 
 
+def _state(account: Account, now: datetime) -> str:
+    if not account.active(now):
+        return "disabled" if account.disabled else "expired"
+    return "stopped" if account.stopped else "active"
+
+
 def _record(
     registry: Registry, account: Account, now: datetime, *, as_json: bool
 ) -> dict[str, object]:
-    state = "active" if account.active(now) else "disabled" if account.disabled else "expired"
-    words = {"active": _("active"), "disabled": _("disabled"), "expired": _("expired")}
+    state = _state(account, now)
+    words = {
+        "active": _("active"),
+        "disabled": _("disabled"),
+        "expired": _("expired"),
+        "stopped": _("stopped"),
+    }
     return {
         "login": account.login,
         "name": account.name,

@@ -41,6 +41,13 @@ class NoFolder(DavserverError):
     message = "There is no folder {place}: make it first, with any client."
 
 
+class NoDocument(DavserverError):
+    """Neither now nor among what was replaced."""
+
+    exit_code = 6
+    message = "There is no document {place}, nor is a former content of one kept."
+
+
 class NoPassword(DavserverError):
     """The input ended before a password came."""
 

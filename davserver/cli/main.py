@@ -10,19 +10,27 @@ import click
 
 from config.errors import DavserverError
 from davserver.cli.account import account
+from davserver.cli.backup import backup
 from davserver.cli.check import check
 from davserver.cli.command import UNWRAPPED, Group
 from davserver.cli.config_show import config
 from davserver.cli.device import device
+from davserver.cli.export import export
 from davserver.cli.folder import folder
 from davserver.cli.group import group
+from davserver.cli.import_ import import_
 from davserver.cli.init import init
 from davserver.cli.journal import journal
 from davserver.cli.lock import lock
 from davserver.cli.member import member
 from davserver.cli.output import printable
+from davserver.cli.restore import restore
+from davserver.cli.rewind import rewind
 from davserver.cli.serve import serve
 from davserver.cli.space import space
+from davserver.cli.status import status
+from davserver.cli.verify import verify
+from davserver.cli.versions import versions
 from davserver.cli.who_can import who_can
 from davserver.cli.wording import _, say
 
@@ -38,7 +46,7 @@ Exit codes:
   3  the database or the port cannot be used now, or not by this version
   6  what was named does not exist
   7  what was to be made exists already
-  8  `check` found something"""
+  8  `check`, `status` or `verify` found something, or something was left out"""
 
 _FAILED = 1
 
@@ -73,7 +81,19 @@ def main() -> None:
 
 
 _COMMANDS = (init, serve, config, account, device, group, space, member, folder, who_can, lock)
-for _command in (*_COMMANDS, journal, check):
+for _command in (
+    *_COMMANDS,
+    journal,
+    versions,
+    rewind,
+    check,
+    status,
+    backup,
+    verify,
+    restore,
+    export,
+    import_,
+):
     main.add_command(_command)
 
 

@@ -14,12 +14,14 @@ from acl import registry
 from acl.actor import Actor
 from acl.journal import Act
 from acl.passwords import Passwords
-from acl.registry import Registry
+from acl.registry import Registry, RegistryCache
+from acl.tripwire import Tripwire
 from config.database import Database, Version
 from config.errors import DatabaseTooNew
 from config.settings import Settings, environment_settings
 from davserver import organisation
 from davserver.cli.errors import DatabaseTooOld, NoOrganisation
+from davserver.documents.documents import Documents, Limits
 from davserver.documents.store import Store
 
 
@@ -48,6 +50,22 @@ class Opened:
         """The registry as it is now."""
         with self.database.read() as connection:
             return registry.read(connection)
+
+    def documents(self) -> Documents:
+        """The verbs on documents, as the server has them."""
+        settings = self.settings
+        limits = Limits(
+            settings.storage.upload_max, settings.storage.clutter_max, settings.locks.timeout_max
+        )
+        return Documents(
+            self.database,
+            self.store,
+            RegistryCache(),
+            lambda: datetime.now(UTC),
+            limits,
+            Tripwire(self.database, settings.tripwire),
+            settings.zone,
+        )
 
     def passwords(self) -> Passwords:
         """The hasher that the settings ask for."""

@@ -10,6 +10,8 @@ from davserver import organisation
 from davserver.cli.command import Group, Size, data_option, json_option
 from davserver.cli.opened import opened
 from davserver.cli.output import show
+from davserver.cli.space_quota import of_space, quota
+from davserver.cli.space_retention import retention
 from davserver.cli.wording import _
 
 
@@ -44,15 +46,14 @@ def list_(as_json: bool, data: Path) -> None:
     with opened(data) as place:
         registry = place.registry()
         with place.database.read() as connection:
-            used = spaces.usage(connection, registry.space_by_id)
+            used = spaces.shares(connection, registry.space_by_id)
     records = [
         {
             "space": slug,
             "title": space.title,
             "confidential": space.confidential,
             "archived": space.archived,
-            "used_bytes": ByteSize(used[space.id]),
-            "quota_bytes": None if space.quota_bytes is None else ByteSize(space.quota_bytes),
+            **of_space(space, used[space.id]),
         }
         for slug, space in registry.spaces.items()
     ]
@@ -63,6 +64,8 @@ def list_(as_json: bool, data: Path) -> None:
             "title": _("Title"),
             "confidential": _("Confidential"),
             "archived": _("Archived"),
+            "live_bytes": _("Documents"),
+            "history_bytes": _("History"),
             "used_bytes": _("Used"),
             "quota_bytes": _("Quota"),
         },
@@ -81,3 +84,7 @@ def archive(slug: str, undo: bool, data: Path) -> None:
         click.echo(_("The space {space} can be changed again.", space=slug))
     else:
         click.echo(_("The space {space} can only be read from now on.", space=slug))
+
+
+space.add_command(quota)
+space.add_command(retention)
