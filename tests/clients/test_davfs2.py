@@ -3,77 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clients.dav import Dav
+from tests.clients.mount import Mount, mounted, mounting
 from tests.clients.program import Account, Home
 from tests.server.process import Server
 
-pytestmark = [
-    pytest.mark.needs("mount.davfs"),
-    pytest.mark.skipif(
-        not os.access("/dev/fuse", os.W_OK) or os.geteuid() != 0,
-        reason="mounting needs /dev/fuse and root; this machine gives only part of that",
-    ),
-]
-
-CONF = """\
-ask_auth 0
-delay_upload 0
-gui_optimize 0
-# With the default of 16 kB, ls fails (EINVAL) on kernels from 6.18 on.
-buf_size 64
-cache_dir {cache}
-secrets {secrets}
-"""
-
-
-class Mount:
-    """A mounted folder."""
-
-    def __init__(self, home: Home, point: Path) -> None:
-        self.home = home
-        self.point = point
-
-    def sh(self, script: str) -> str:
-        """Run shell commands in it; the first that fails ends them."""
-        return self.home.run("sh", "-euc", script, cwd=self.point).output
-
-    def unmount(self) -> None:
-        """Unmount; returns when everything is uploaded."""
-        self.home.run("umount", str(self.point))
-
-
-@pytest.fixture
-def cache() -> Iterator[Path]:
-    """davfs2 serves the mount as an account of its own, to which pytest's folders are closed."""
-    with tempfile.TemporaryDirectory(prefix="davfs2-") as made:
-        shutil.chown(made, "root", "davfs2")
-        Path(made).chmod(0o775)
-        yield Path(made)
+pytestmark = [pytest.mark.needs("mount.davfs"), mounting]
 
 
 @pytest.fixture
 def mount(
-    home: Home, server: Server, anne: Account, folder: str, cache: Path, tmp_path: Path
+    home: Home, server: Server, anne: Account, folder: str, tmp_path: Path
 ) -> Iterator[Mount]:
-    url = server.url + folder
-    secrets = home.write("secrets", f'"{url}" "{anne.login}" "{anne.password}"\n')
-    conf = home.write("davfs2.conf", CONF.format(cache=cache, secrets=secrets))
-    point = tmp_path / "mnt"
-    point.mkdir()
-    home.run("mount.davfs", "-o", f"conf={conf}", url, str(point))
-    mounted = Mount(home, point)
-    try:
-        yield mounted
-    finally:
-        if point.is_mount():
-            mounted.unmount()
+    with mounted(home, server, anne, folder, tmp_path / "mnt") as mount:
+        yield mount
 
 
 def test_ordinary_commands(mount: Mount, dav: Dav, folder: str, local: Path) -> None:

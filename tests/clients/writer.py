@@ -1,7 +1,7 @@
 """Run by Debian's Python, which has LibreOffice's bindings: edit a document over DAV.
 
-writer.py URL URL_AS TEXT: load URL, add TEXT, store it, store it again as URL_AS, load that,
-and print its text. What is printed tells the test how far it came.
+writer.py URL URL_AS TEXT…: load URL, add each TEXT and store it, store it again as URL_AS, load
+that, and print its text. What is printed tells the test how far it came.
 """
 
 import importlib
@@ -49,7 +49,7 @@ def load(desktop: Any, url: str) -> Any:
     return document
 
 
-def main(url: str, url_as: str, text: str) -> None:
+def main(url: str, url_as: str, *texts: str) -> None:
     pipe = f"davserver{os.getpid()}"
     office = subprocess.Popen(
         [
@@ -63,9 +63,10 @@ def main(url: str, url_as: str, text: str) -> None:
         if document.isReadonly():
             raise SystemExit(f"{url} was opened for reading only")
         print("loaded", flush=True)
-        document.Text.insertString(document.Text.getEnd(), text, False)
-        document.store()
-        print("stored", flush=True)
+        for text in texts:
+            document.Text.insertString(document.Text.getEnd(), text, False)
+            document.store()
+            print("stored", flush=True)
         # As a person's Save As does: in the format it was read in.
         kept = [value for value in document.getArgs() if value.Name in FORMAT]
         document.storeAsURL(url_as, tuple(kept))

@@ -19,11 +19,13 @@ from acl.actor import Actor
 from acl.journal import Act, Entry, entries
 from acl.registry import Device, RegistryCache
 from acl.roles import Role
+from acl.tripwire import Tripwire
 from calendars import collections, tables
 from calendars.application import Application
 from calendars.errors import CALDAV, CARDDAV, DAV
 from config.database import Database
 from config.errors import DavserverError
+from config.settings import Tripwire as Limits
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 OBJECT_MAX = 100_000
@@ -110,7 +112,11 @@ class Town:
     def process(self) -> Application:
         """One more process that serves the same data."""
         return Application(
-            self.database, RegistryCache(), object_max=OBJECT_MAX, clock=lambda: self.now
+            self.database,
+            RegistryCache(),
+            Tripwire(self.database, Limits()),
+            object_max=OBJECT_MAX,
+            clock=lambda: self.now,
         )
 
     def account(self, login: str, *, administrator: bool = False, email: str = "") -> None:

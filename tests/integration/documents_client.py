@@ -35,10 +35,12 @@ from config.settings import (
     Organisation,
     Settings,
     Storage,
+    Tripwire,
 )
 from davserver import organisation
 from davserver.app import App, build
-from davserver.documents import check, tables
+from davserver.documents import check, counts, tables
+from davserver.documents.adopt import adopt
 from davserver.documents.store import Store
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -150,14 +152,16 @@ class Hall:
         propfind_max: int = 10_000,
         upload_max: int = 1 << 30,
         clutter_max: int = 5_000,
+        tripwire: Tripwire | None = None,
     ) -> None:
         self.settings = Settings(
             data=data,
-            organisation=Organisation(language="en"),
+            organisation=Organisation(language="en", timezone="UTC"),
             database=DatabaseSettings(url=database_url),
             authentication=Authentication(memory=ByteSize(8 * 1024), rounds=1),
             storage=Storage(upload_max=ByteSize(upload_max), clutter_max=ByteSize(clutter_max)),
             limits=Limits(propfind_max=propfind_max),
+            tripwire=tripwire or Tripwire(),
         )
         self.store = Store(data)
         self.store.prepare()
@@ -255,7 +259,9 @@ class Hall:
 
     def restrict(self, slug: str, folder: str, roles: Mapping[str, Role]) -> None:
         """Give a folder, made if it is not there, a member list of its own."""
-        self.disk(slug, folder).mkdir(parents=True, exist_ok=True)
+        if not self.disk(slug, folder).exists():
+            self.disk(slug, folder).mkdir(parents=True)
+            self.recount(slug)
         with self.acting() as act:
             members.restrict(act, slug, folder)
         self.join(slug, roles, folder)
@@ -278,15 +284,11 @@ class Hall:
         return file
 
     def recount(self, slug: str) -> None:
-        """Let the space use what lies in it."""
-        used = 0
-        for root in (self.disk(slug), self.store.history / slug):
-            for folder, _, names in os.walk(root):
-                used += sum(os.lstat(os.path.join(folder, name)).st_size for name in names)
-        with self.database.write() as connection:
-            connection.execute(
-                space_rows.update().where(space_rows.c.slug == slug).values(used_bytes=used)
-            )
+        """Let the journal say what lies in the space, and the space use that, as `davserver check
+        --adopt --repair-counts` does."""
+        console = Actor.console("root")
+        adopt(self.app.documents, console, slug)
+        counts.repair(self.app.documents, console, slug)
 
     def restore(self, slug: str, content: Mapping[str, bytes | None]) -> None:
         """Make this the space's content (None: a folder), without properties and locks."""
@@ -328,7 +330,11 @@ class Hall:
         """The rows of verbs on documents, oldest first."""
         with self.database.read() as connection:
             rows = list(entries(connection))
-        return [row for row in reversed(rows) if row.action.startswith(_ACTS)]
+        return [
+            row
+            for row in reversed(rows)
+            if row.action.startswith(_ACTS) and row.action != "document.adopt"
+        ]
 
     def journal_size(self) -> int:
         with self.database.read() as connection:
@@ -569,10 +575,15 @@ ROLES = {"rita": READER, "denis": DEPOSITOR, "bruno": CONTRIBUTOR, "chloe": MANA
 
 
 def town(
-    data: Path, database_url: str, *, roles: Iterable[str] = ROLES, **limits: int
+    data: Path,
+    database_url: str,
+    *,
+    roles: Iterable[str] = ROLES,
+    tripwire: Tripwire | None = None,
+    **limits: int,
 ) -> Iterator[Hall]:
     """The town hall with its council: one account for each role, a stranger, an administrator."""
-    hall = Hall(data, database_url, **limits)
+    hall = Hall(data, database_url, tripwire=tripwire, **limits)
     hall.account(*roles, "sven")
     hall.account("alice", administrator=True)
     hall.space("conseil", {login: ROLES[login] for login in roles}, title="Conseil municipal")

@@ -37,8 +37,21 @@ COMMANDS: list[tuple[str, ...]] = [
     ("lock", "break", "urn:uuid:0"),
     ("journal",),
     ("check",),
+    ("status",),
+    ("account", "release", "anne"),
+    ("space", "quota", "voirie"),
+    ("space", "retention", "voirie"),
+    ("versions", "voirie", "plan.odt"),
+    ("rewind", "voirie", "--to", "2026-11-23T14:04"),
+    ("backup", "sauvegardes"),
+    ("export", "voirie", "sortie"),
+    ("import", "voirie", "."),
     ("serve",),
 ]
+
+
+# A backup is whole without the data directory that it was made of.
+WITHOUT_DATA = {("verify",)}
 
 
 @pytest.mark.parametrize("args", COMMANDS)
@@ -75,7 +88,7 @@ def test_every_command_explains_itself(path: tuple[str, ...], language: dict[str
     for name in path:
         assert isinstance(command, click.Group)
         command = command.commands[name]
-    if not isinstance(command, click.Group):
+    if not isinstance(command, click.Group) and path not in WITHOUT_DATA:
         assert "--data DIR" in result.stdout
     arguments = [each for each in command.params if isinstance(each, click.Argument)]
     assert not any("password" in str(each.name) for each in arguments)
@@ -84,7 +97,7 @@ def test_every_command_explains_itself(path: tuple[str, ...], language: dict[str
 def test_every_command_is_tried_without_an_organisation() -> None:
     leaves = {path for path in every_command(main, ()) if path and not is_group(path)}
     tried = {args[:2] if args[:2] in leaves else args[:1] for args in COMMANDS}
-    assert leaves - tried == {("init",), ("config", "show")}
+    assert leaves - tried == {("init",), ("config", "show"), ("restore",), *WITHOUT_DATA}
 
 
 def is_group(path: tuple[str, ...]) -> bool:
@@ -166,7 +179,7 @@ def test_a_mistake_in_the_settings_stops_every_command(mairie: Console) -> None:
     with (mairie.data / "davserver.toml").open("a") as settings:
         settings.write("colour = 'red'\n")
     for args in (("account", "list"), ("config", "show"), ("serve",), ("init",)):
-        assert "locks.colour: is not a setting." in mairie.refused(2, *args)
+        assert ".colour: is not a setting." in mairie.refused(2, *args)
 
 
 def test_a_directory_that_is_none(nothing: Console) -> None:

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from click.testing import CliRunner
 
 from acl import journal
 from config.database import Database
-from config.settings import load
+from config.settings import Settings, load
+from davserver.app import build
 from davserver.cli.main import main
 from davserver.documents.check import Finding, findings
 from davserver.documents.store import Store
@@ -164,15 +165,24 @@ class Town:
         with self._opened() as database, database.read() as connection:
             return list(journal.entries(connection))
 
-    @contextmanager
-    def _opened(self) -> Iterator[Database]:
+    def start_in(self, time: timedelta) -> None:
+        """Do what a server does that starts when this time has passed."""
+        app = build(self._settings())
+        app.documents.clock = lambda: datetime.now(UTC) + time
+        app.recover()
+        app.database.close()
+
+    def _settings(self) -> Settings:
         given = {
             name: value
             for name, value in self.server.environment.items()
             if name.startswith("DAVSERVER_")
         }
-        settings, _ = load(self.server.data, given, {})
-        database = Database(settings.database_url)
+        return load(self.server.data, given, {})[0]
+
+    @contextmanager
+    def _opened(self) -> Iterator[Database]:
+        database = Database(self._settings().database_url)
         try:
             yield database
         finally:
