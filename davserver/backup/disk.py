@@ -1,5 +1,6 @@
 """Trees of files as a backup sees them: what is there, and copies whose checksum is known."""
 
+import ctypes
 import errno
 import fcntl
 import hashlib
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from config.language import Phrase
 
 _BLOCK = 1 << 20
+_LIBC = ctypes.CDLL(None, use_errno=True)
 # ioctl_ficlone(2): the file shares the blocks of the other one, and is a file of its own.
 _FICLONE = 0x40049409
 # What keeps one file from being read, as opposed to all of them.
@@ -148,7 +150,8 @@ def copy(source: Path, target: Path, on_read: Callable[[int], None]) -> Copied:
             if not cloned:
                 _write(new, block)
             on_read(len(block))
-        os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode))
+        # Without what would let others act as its owner.
+        os.fchmod(new.fileno(), status.st_mode & 0o777)
         os.utime(new.fileno(), ns=(status.st_mtime_ns, status.st_mtime_ns))
     return Copied(status, size, digest.hexdigest())
 
@@ -210,5 +213,19 @@ def sync_file(file: Path) -> None:
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_disk(directory: Path) -> None:
+    """Make all that was written to the disk of `directory` last beyond a power failure.
+
+    One syncfs(2), where to ask for file after file would take a hundred times as long.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _LIBC.syncfs(descriptor):
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(directory))
     finally:
         os.close(descriptor)

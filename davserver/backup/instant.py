@@ -24,7 +24,7 @@ from config.language import Phrase
 from davserver.backup.disk import LeftOut, Seen, walk
 from davserver.backup.pool import NO_LINKS, Pool
 from davserver.backup.progress import Progress, Silence
-from davserver.documents.documents import Documents
+from davserver.documents.documents import Documents, disk_trouble
 
 _TRIES = 5
 
@@ -76,7 +76,8 @@ def instant(
     `uid` is a name for what is staged. Raises `DatabaseUnavailable`, and `StorageFull` for the
     server's own disk.
     """
-    documents.store.staged(uid).mkdir(mode=0o700)
+    with disk_trouble():
+        documents.store.staged(uid).mkdir(mode=0o700)
     try:
         for _ in range(_TRIES):
             with ExitStack() as stack:

@@ -24,16 +24,19 @@ NO_LINKS = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES, errno.ENOSYS}
 )
 
+# Nanoseconds; not every disk keeps a time as exactly as it was set.
+_COARSE = 2_000_000_000
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Former:
     """A content that an earlier copy has: where, and its checksum."""
 
-    file: Path
+    file: str
     sha256: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Content:
     """A content that was fetched: where it lies for now, and what it is."""
 
@@ -76,7 +79,7 @@ class Pool:
         room = self.room / str(next(self._numbers))
         try:
             status = os.lstat(former.file)
-            if (status.st_size, status.st_mtime_ns) != (seen.size, seen.mtime_ns):
+            if status.st_size != seen.size or abs(status.st_mtime_ns - seen.mtime_ns) >= _COARSE:
                 # Somebody has been at it.
                 return False
             os.link(former.file, room, follow_symlinks=False)

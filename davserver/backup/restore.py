@@ -197,9 +197,10 @@ class _Copying:
     def copy(self, entries: Sequence[Entry]) -> list[Moved]:
         """Copy these, durably; return what became of each inode. Raises `DamagedBackup`."""
         copied = [entry for entry in entries if self._entry(entry)]
-        self._progress.begin(Phrase("Writing to the disk"), len(copied))
         # What is in a folder before the folder, whose time it would change.
         moved = [self._finish(entry) for entry in reversed(copied)]
+        self._progress.begin(Phrase("Writing to the disk"))
+        disk.sync_disk(self._work)
         return moved[::-1]
 
     def _refuse(self, path: str) -> None:
@@ -253,15 +254,11 @@ class _Copying:
         self._progress.advance(size=size)
 
     def _finish(self, entry: Entry) -> Moved:
-        """Give it its mode and its time, durably."""
+        """Give it its mode and its time."""
         target = self._work / entry.path
-        self._progress.advance(files=1)
         os.utime(target, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
-        if entry.kind == "file":
-            sync_file(target)
-            target.chmod(entry.mode & 0o777)
-        elif entry.kind == "folder":
-            sync_directory(target)
-            target.chmod(entry.mode & 0o3777)
+        if entry.kind != "link":
+            # A file's without what would let others act as its owner.
+            target.chmod(entry.mode & (0o777 if entry.kind == "file" else 0o3777))
         status = os.lstat(target)
         return Moved(entry.inode, entry.mtime_ns, status.st_ino, status.st_mtime_ns)

@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from acl.journal import Act, new_uid
 from config.language import Phrase
 from config.settings import FILE
 from davserver.backup import manifest, rows
-from davserver.backup.disk import LeftOut, Seen, checksum, sync_file
+from davserver.backup.disk import LeftOut, Seen, checksum, sync_disk
 from davserver.backup.errors import DamagedManifest, TargetFull, UnknownFormat
 from davserver.backup.instant import Instant, Scope, fetch_secured, gather, instant
 from davserver.backup.manifest import DATABASE, Entry, Header, Kind
@@ -90,13 +90,14 @@ def back_up(
             made = replace(made, backup=shelf.finish(room, made.moment))
         except BaseException as error:
             shutil.rmtree(room, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno in _FULL:
-                raise TargetFull(target=shelf.path) from error
+            if isinstance(error, OSError):
+                if error.errno in _FULL:
+                    raise TargetFull(target=shelf.path) from error
+                # Of a write, the system does not say where it was to.
+                error.filename = error.filename or str(shelf.path)
             raise
-        if keep is not None:
-            made = replace(made, removed=shelf.keep(keep))
-    _record(documents, actor, made)
-    return made
+        _record(documents, actor, made)
+        return made if keep is None else replace(made, removed=shelf.keep(keep))
 
 
 def _former(shelf: Shelf) -> dict[Signature, Former]:
@@ -109,7 +110,7 @@ def _former(shelf: Shelf) -> dict[Signature, Former]:
         latest = (read.header.begun - _TICK - _EPOCH) // timedelta(microseconds=1) * 1000
         return {
             (one.inode, one.size, one.mtime_ns, stat.S_IFREG | one.mode): Former(
-                backup / one.path, one.sha256
+                f"{backup}/{one.path}", one.sha256
             )
             for one in read.entries
             if one.kind == "file" and one.inode and one.mtime_ns < latest
@@ -166,7 +167,8 @@ class _Making:
         shutil.rmtree(pool.room)
         files = [entry for entry in entries if entry.kind == "file"]
         size = sum(entry.size for entry in files)
-        self._sync([entry.path for entry in entries if entry.kind == "folder"])
+        progress.begin(Phrase("Writing to the disk"))
+        sync_disk(self._room)
         header = Header(version, revision, now.moment, begun, len(files), size)
         manifest.write(self._room, header, entries)
         sync_directory(self._room)
@@ -217,19 +219,6 @@ class _Making:
         # It has an inode of no other: every backup has a database of its own.
         digest = checksum(file, lambda size: None)
         return Entry(DATABASE, "file", mode, 0, size, status.st_mtime_ns, digest)
-
-    def _sync(self, folders: Sequence[str]) -> None:
-        """Make what was written last beyond a power failure."""
-        written = [
-            one.file for one in self._pool.contents.values() if one.placed and not one.linked
-        ]
-        self._progress.begin(Phrase("Writing to the disk"), len(written) + len(folders))
-        for file in written:
-            sync_file(file)
-            self._progress.advance(files=1)
-        for folder in folders:
-            sync_directory(self._room / folder)
-            self._progress.advance(files=1)
 
 
 def _entry(seen: Seen, kind: Kind) -> Entry:

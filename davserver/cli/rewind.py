@@ -92,7 +92,7 @@ def _row(entry: Entry, place: str, zone: tzinfo | None) -> dict[str, object]:
         "now": entry.now,
         "logins": entry.logins,
         # By the clocks that the moment was typed by.
-        "at": entry.at.astimezone(zone).replace(tzinfo=None),
+        "at": entry.at and entry.at.astimezone(zone).replace(tzinfo=None),
     }
 
 

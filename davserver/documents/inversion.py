@@ -168,7 +168,11 @@ class Inversion:
         node = self.then.at(spot)
         if node is None or node.origin is None:
             return None
-        return self.wanted.holding(node.origin)
+        now = self.wanted.holding(node.origin)
+        if now is None and node.origin in self.copies:
+            # What it stands for was not undone: it is what it would be a copy of.
+            now = self.wanted.holding(self.copies[node.origin])
+        return now
 
     def _lost(self, done: Done) -> frozenset[Spot]:
         """The names of which history does not keep what left them."""
@@ -329,12 +333,9 @@ class Inversion:
         """The name of then in the folder that it was in, wherever that is."""
         if spot.tree == LIVE:
             folder = self._now(Spot(spot.space_id, spot.tree, paths.parent(spot.path)))
-            if folder is not None and self.wanted.is_live(folder) and self._is_folder(folder):
+            if folder is not None and self.wanted.is_live(folder) and self.wanted.is_folder(folder):
                 return Slot(folder, paths.name(spot.path))
         return self.wanted.way(spot, lambda taken: self._beside(taken, True))
-
-    def _is_folder(self, node: Node) -> bool:
-        return self.wanted.is_folder(node)
 
     def _beside(self, slot: Slot, folder: bool) -> Slot:
         for name in self.aside(slot.name, folder):

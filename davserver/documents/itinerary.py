@@ -64,8 +64,9 @@ class Itinerary:
 
     def steps(self) -> list[Step]:
         """The steps, in their order."""
+        out, into = list(self._out()), list(self._in())
         turn = Turn(self._relative(self._store.staging / f"{self._uid}.turn"))
-        return [*self._out(), turn, *self._in()]
+        return [*out, turn, *into] if out and into else [*out, *into]
 
     def disk(self, node: Node) -> str:
         """Where what is in a space comes to lie."""

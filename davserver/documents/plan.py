@@ -35,15 +35,15 @@ class Entry:
     `place` is where it comes to lie, or lies: a path after the slug of its space, or the name of
     an object after that of its collection. `now` is where it lies now, "" if that is the same or
     in history. `logins` are whose acts are undone (or, of what is left alone, who has changed it
-    since), the latest first, and `at` is when the last of them was. `reason` is why it is left
-    alone.
+    since), the latest first, and `at` is when the last of them was, if that can be told. `reason`
+    is why it is left alone.
     """
 
     what: What
     place: str
     now: str
     logins: tuple[str, ...]
-    at: datetime
+    at: datetime | None
     reason: Phrase | None = None
 
 
@@ -153,7 +153,7 @@ class _Telling:
 
 def _entry(what: What, place: str, acts: Sequence[Done], now: str = "") -> Entry:
     logins = tuple(dict.fromkeys(act.login for act in acts))
-    return Entry(what, place, now, logins, max(act.at for act in acts))
+    return Entry(what, place, now, logins, max((act.at for act in acts), default=None))
 
 
 def _of_agenda(one: Restoration) -> Entry:

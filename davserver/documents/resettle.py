@@ -55,7 +55,9 @@ class Resettlement:
         belongings.write_properties(self._change.connection, self._properties)
         belongings.write_lists(self._change.act, self._lists, self._kept)
         self._unlock()
-        self._change.carry_out([*itinerary.steps(), *touches], *self._spaces)
+        steps = [*itinerary.steps(), *touches]
+        if steps:
+            self._change.carry_out(steps, *self._spaces)
         self._tell(former)
         return former
 

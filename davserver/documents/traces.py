@@ -270,9 +270,11 @@ def within(connection: Connection, residence: Residence) -> Iterator[sa.Row[Any]
     yield from connection.execute(query.order_by(act, traces.c.kind.desc()))
 
 
-def last(connection: Connection, spot: Spot, before: int | None = None) -> sa.Row[Any] | None:
-    """The latest trace at exactly this spot, of an act before `before` if that is given, with its
-    act's account and detail."""
+def last(
+    connection: Connection, spot: Spot, before: int | None = None, kind: str = ""
+) -> sa.Row[Any] | None:
+    """The latest trace at exactly this spot, of an act before `before` and of `kind` if those are
+    given, with its act's account and detail."""
     query = (
         sa.select(traces, journal.c.account_id, journal.c.detail)
         .join(journal, traces.c.journal_id == journal.c.id)
@@ -287,6 +289,8 @@ def last(connection: Connection, spot: Spot, before: int | None = None) -> sa.Ro
     )
     if before is not None:
         query = query.where(traces.c.journal_id < before)
+    if kind:
+        query = query.where(traces.c.kind == kind)
     return connection.execute(query).first()
 
 

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from acl.registry import Space
 from davserver.documents import kept, traces
 from davserver.documents.kept import VERSION, Kept
 from davserver.documents.tables import LIVE
-from davserver.documents.tables import traces as rows
 from davserver.documents.traces import LEFT, Spot
 
 _UNITS = (timedelta(minutes=1), timedelta(seconds=1), timedelta(microseconds=1))
@@ -40,22 +38,19 @@ def versions(connection: Connection, space: Space, path: str) -> Iterator[Versio
 def _moment(connection: Connection, one: Kept) -> datetime | None:
     name = Spot(one.space_id, LIVE, one.path)
     # Some programs move it away first, and put the next one there a little later.
-    query = sa.select(sa.func.max(rows.c.at)).where(
-        rows.c.space_id == name.space_id,
-        rows.c.tree == name.tree,
-        rows.c.path == name.path,
-        rows.c.kind == LEFT,
-        rows.c.journal_id <= one.journal_id,
-    )
-    left: datetime | None = connection.execute(query).scalar()
+    left = traces.last(connection, name, one.journal_id + 1, kind=LEFT)
     if left is None:
         return None
+    came = traces.last(connection, name, left.journal_id)
     for unit in _UNITS:
-        moment = left - (left - datetime.min.replace(tzinfo=UTC)) % unit
-        if moment == left:
+        moment = left.at - (left.at - datetime.min.replace(tzinfo=UTC)) % unit
+        if moment == left.at:
             moment -= unit
+        if came is not None and moment < came.at:
+            continue
+        # What is around it may have had another name then.
         position = traces.position(connection, one.space_id, moment)
-        if traces.follow(connection, name, position) == one.spot:
+        if traces.follow(connection, name, position) is not None:
             return moment
     return None
 

@@ -25,7 +25,7 @@ from calendars.errors import ObjectTooLarge, Tag
 from calendars.home import Place
 from calendars.tables import Kind
 from calendars.tables import objects as rows
-from config.errors import DatabaseUnavailable, DavserverError, StorageFull
+from config.errors import DatabaseUnavailable, DavserverError, StorageFailed, StorageFull
 from config.language import Phrase
 from davserver import paths
 from davserver.backup.disk import LeftOut, Seen, walk
@@ -51,7 +51,7 @@ _NOT_UTF8 = Phrase("It is not UTF-8.")
 _PLAIN = re.compile(r"[A-Za-z0-9@_+-][A-Za-z0-9@._+-]{0,199}")
 _NAMESPACE = uuid.UUID("c0b6a4e4-2e64-4d24-8f5a-3c0f6c1b7d52")
 # What concerns everything that would follow as well.
-_FATAL = (DatabaseUnavailable, StorageFull)
+_FATAL = (DatabaseUnavailable, StorageFailed, StorageFull)
 
 
 @dataclass

@@ -8,6 +8,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -44,6 +45,7 @@ class Document:
         return self.folder + self.name
 
     def make(self, content: bytes) -> None:
+        self.first = content
         self.dav.put(self.path, content)
         assert self.dav("PROPPATCH", self.path, PROPPATCH).status == 207
         self.trash = self.dav.names("/history/conseil/trash/")
@@ -131,7 +133,7 @@ def _check_texts(document: Document) -> None:
         said = text_of(content)
         assert [text in said for text in SAVES] == [n < number for n in range(len(SAVES))], said
     assert len(contents) == len(SAVES) + 1
-    assert contents[0] == odt()
+    assert contents[0] == document.first
 
 
 # davfs2
@@ -162,7 +164,7 @@ def test_editors_on_davfs2(editor: str, document: Document, mount: Mount) -> Non
     for number in range(1, 4):
         mount.sh(script.format(document.name, number))
         # It uploads in its own time.
-        until(lambda n=number: document.holds(f"{n}\n".encode()), f"save {number} is there")
+        until(partial(document.holds, f"{number}\n".encode()), f"save {number} is there")
     mount.unmount()
     assert document.versions() == [b"0\n", b"1\n", b"2\n"]
     document.check(*leaves)
@@ -214,6 +216,14 @@ def test_rclone(vendor: str, document: Document, home: Home, anne: Account, loca
     document.check()
 
 
+# It is by the time, in seconds, that cadaver sees a change.
+EDITOR = """#!/bin/sh
+n=$(cat "$1")
+echo $((n + 1)) > "$1"
+touch -d '1 minute' "$1"
+"""
+
+
 @pytest.mark.needs("cadaver")
 def test_cadaver(document: Document, home: Home, anne: Account) -> None:
     document.make(b"0\n")
@@ -221,7 +231,7 @@ def test_cadaver(document: Document, home: Home, anne: Account) -> None:
         ".netrc",
         f"machine {document.server.host}\nlogin {anne.login}\npassword {anne.password}\n",
     )
-    editor = home.write("editor", '#!/bin/sh\nn=$(cat "$1")\necho $((n + 1)) > "$1"\n', 0o755)
+    editor = home.write("editor", EDITOR, 0o755)
     edits = f"edit {document.name}\n" * 3
     ran = home.run(
         "cadaver",

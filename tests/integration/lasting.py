@@ -43,10 +43,10 @@ class _Order:
             case _, () if call.what == COMMIT:
                 assert not _lasting(self.files | self.directories), "committed before it lasts"
                 self.committed = True
-            case ("fsync" | "fdatasync"), (name,):
+            case (("fsync" | "fdatasync"), (name,)):
                 self.files.discard(name)
                 self.directories.discard(name)
-            case ("link" | "rename" | "replace"), (source, target):
+            case (("link" | "rename" | "replace"), (source, target)):
                 if _lasting((source, target)):
                     self.step()
                 self.directories |= {os.path.dirname(source), os.path.dirname(target)}
@@ -59,14 +59,14 @@ class _Order:
                 if os.path.dirname(name) == _INTENTS:
                     self.intents.add(name)
                     self.committed = False
-            case ("unlink" | "remove"), (name,):
+            case (("unlink" | "remove"), (name,)):
                 if name in self.intents:
                     self.intents.remove(name)
                     undone = not _lasting(self.files | self.directories)
                     assert self.committed or undone, "forgotten before it is undone"
                 self.files.discard(name)
                 self.directories.add(os.path.dirname(name))
-            case ("mkdir" | "rmdir"), (name,):
+            case (("mkdir" | "rmdir"), (name,)):
                 # The way to what history keeps may be made whatever comes of it.
                 if _lasting((name,)) and not (name.startswith("history/") and name.count("/") < 3):
                     self.step()

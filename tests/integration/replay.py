@@ -236,9 +236,7 @@ def _exact(connection: sa.Connection) -> str:
 def _rows(connection: sa.Connection, moment: Moment, names: _Names) -> dict[str, list[str]]:
     found = {}
     ranks = {
-        table.name: _ranks(connection, table)
-        for table in metadata.sorted_tables
-        if "id" in table.c
+        table.name: _ranks(connection, table) for table in metadata.sorted_tables if "id" in table.c
     }
     for table in _TABLES:
         # What has no order of its own has that of its paths, for names of chance.

@@ -293,7 +293,7 @@ def test_no_organisation_is_written_over(
 
 @pytest.mark.parametrize(
     "module, function",
-    [(disk, "_write"), (restoring, "sync_file"), (restoring, "adapt"), (rows, "load")],
+    [(disk, "_write"), (disk, "sync_disk"), (restoring, "adapt"), (rows, "load")],
     ids=lambda each: getattr(each, "__name__", each),
 )
 def test_what_fails_leaves_nothing(

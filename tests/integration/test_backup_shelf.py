@@ -336,7 +336,7 @@ def in_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @fault
 def when_all_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "sync_file", full)
+    monkeypatch.setattr(snapshot, "sync_disk", full)
 
 
 @fault

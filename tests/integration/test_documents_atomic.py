@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration import lasting
-from tests.integration.documents_client import Hall, at, href, plant, town
+from tests.integration.documents_client import at, href, plant, town
 from tests.integration.mortal import COMMIT, Call, Fate, Killed, System
 from tests.integration.replay import Moment, Stage, State, one_database
 from tests.integration.verbs import CASES, Case, furnish
@@ -182,6 +182,36 @@ def test_killed_anywhere_it_has_been_done_or_has_never_been(verb: Play) -> None:
             verb.can_be_done()
 
 
+def test_whatever_the_disk_refuses_it_has_been_done_or_has_never_been(verb: Play) -> None:
+    for fate in refusals(verb.calls):
+        verb.begin()
+        verb.run(fate)
+        expected = verb.decided()
+        assert not verb.state().unlike(expected), fate
+        # A commit may have been made and nobody be told.
+        told = expected is verb.after and fate.number != verb.commit
+        assert verb.status < 300 if told else verb.status == STATUS[fate.code], (fate, verb.status)
+        verb.ends_as(expected)
+
+
+# Each kind of step, once.
+STEPS = (
+    "put over a document",
+    "put over a document, without links",
+    "put where a backup was moved from",
+    "put where a backup was moved from, without links",
+    "set the time of modification",
+    "delete the folder that was saved by",
+    "move over a folder",
+    "move a restricted folder to another space",
+    "restore over a document",
+    "rewind folders that changed places",
+    "rewind a folder that went into what was in it",
+    "free what history has kept",
+)
+
+
+@pytest.mark.parametrize("verb", STEPS, indirect=True)
 def test_killed_anywhere_it_is_settled_by_a_process_that_goes_on(verb: Play) -> None:
     def go_on() -> None:
         for slug in ("conseil", "projet"):
@@ -206,35 +236,6 @@ def test_killed_anywhere_it_is_settled_by_a_process_that_goes_on(verb: Play) -> 
         verb.hall.app = other
         go_on()
         assert not verb.state().unlike(expected), fate
-
-
-def test_whatever_the_disk_refuses_it_has_been_done_or_has_never_been(verb: Play) -> None:
-    for fate in refusals(verb.calls):
-        verb.begin()
-        verb.run(fate)
-        expected = verb.decided()
-        assert not verb.state().unlike(expected), fate
-        # A commit may have been made and nobody be told.
-        told = expected is verb.after and fate.number != verb.commit
-        assert verb.status < 300 if told else verb.status == STATUS[fate.code], (fate, verb.status)
-        verb.ends_as(expected)
-
-
-# Each kind of step, once.
-STEPS = (
-    "put over a document",
-    "put over a document, without links",
-    "put where a backup was moved from",
-    "put where a backup was moved from, without links",
-    "set the time of modification",
-    "delete a restricted folder",
-    "move over a folder",
-    "move a restricted folder to another space",
-    "restore over a document",
-    "rewind folders that changed places",
-    "rewind a folder that went into what was in it",
-    "free what history has kept",
-)
 
 
 @pytest.mark.parametrize("verb", STEPS, indirect=True)

@@ -30,7 +30,6 @@ from tests.integration.documents_client import (
     plant,
     town,
 )
-from tests.integration.mortal import Call, Fate, Killed, System
 
 
 @pytest.fixture
@@ -306,87 +305,6 @@ def test_what_the_past_shows_of_a_version_that_is_gone(hall: Hall, bruno: Client
     save(bruno, "last")
     run(hall)
     assert bruno.get(moment).body == b"three"
-
-
-# What a crash leaves
-
-
-def old_things(hall: Hall, bruno: Client) -> None:
-    """A version and a trashed folder that are to go, and others that are not."""
-    plant(bruno)
-    hall.later(minutes=5)
-    bruno.put(at("lettre.txt"), b"second")
-    bruno.delete(at("dossier"))
-    hall.later(days=366)
-    bruno.put(at("lettre.txt"), b"third")
-    bruno.mkcol(at("neuf"))
-    bruno.delete(at("neuf"))
-    counts.count(hall.app.documents, SERVER)
-
-
-def calls(hall: Hall) -> list[Call]:
-    """What the system is asked for during a run."""
-    with System(hall.store.data).watched() as system:
-        run(hall)
-    assert system.to_be_heard() == system.heard
-    return system.calls
-
-
-def after(hall: Hall, fate: Fate) -> None:
-    """Run, and let that happen to it."""
-    with System(hall.store.data, [fate]).watched():
-        try:
-            run(hall)
-        except Killed:
-            pass
-
-
-@pytest.fixture
-def asked(tmp_path: Path) -> list[Call]:
-    for hall in town(tmp_path / "first", f"sqlite:///{tmp_path}/first.db"):
-        old_things(hall, hall.client("bruno"))
-        asked = calls(hall)
-    assert 10 < len(asked) < 100
-    return asked
-
-
-def test_killed_at_any_moment(tmp_path: Path, asked: list[Call]) -> None:
-    """Either nothing has gone, or all of it; and the next run does the rest."""
-    found = set()
-    for number, call in enumerate(asked, 1):
-        for halfway in (False, True)[: 1 + call.divisible]:
-            data = tmp_path / f"{number}-{halfway}"
-            for hall in town(data, f"sqlite:///{data}.db"):
-                old_things(hall, hall.client("bruno"))
-                before = hall.history("conseil")
-                after(hall, Fate(number, halfway))
-                hall.later(days=2)
-                hall.restart()
-                hall.consistent()
-                left = hall.history("conseil")
-                assert bool(runs(hall)) == (left != before)
-                run(hall)
-                assert len(runs(hall)) == 1
-                assert sorted(map(str, hall.history("conseil").values())) == ["b'second'", "folder"]
-                hall.consistent()
-                found.add(left == before)
-    assert found == {True, False}
-
-
-def test_a_disk_that_is_full_at_any_moment(tmp_path: Path, asked: list[Call]) -> None:
-    for number in range(1, len(asked) + 1):
-        data = tmp_path / f"{number}"
-        for hall in town(data, f"sqlite:///{data}.db"):
-            old_things(hall, hall.client("bruno"))
-            with System(hall.store.data, [Fate(number, code=errno.ENOSPC)]).watched():
-                Upkeep(hall.app.documents, hall.settings)._try()
-            hall.later(days=2)
-            hall.app.recover()
-            hall.consistent()
-            run(hall)
-            assert len(runs(hall)) == 1
-            assert hall.documents("conseil") == {"lettre.txt": b"third"}
-            hall.consistent()
 
 
 # In one process at a time

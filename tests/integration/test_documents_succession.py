@@ -141,18 +141,24 @@ def test_a_new_document_of_a_former_name_has_nothing_of_it(hall: Hall, bruno: Cl
     assert (versions(hall, "note"), colour(bruno, at("note"))) == ([], None)
 
 
-def test_out_and_back_it_is_the_same_document(hall: Hall, bruno: Client) -> None:
-    token = bruno.lock(at("note")).token
-    bruno.move(at("note"), at("note~"), if_=f"({token})")
-    bruno.move(at("note~"), at("note"))
-    assert (versions(hall, "note"), colour(bruno, at("note"))) == ([], "red")
-    assert tokens(bruno, at("note")) == []
-    bruno.delete(at("note"))
+@pytest.mark.parametrize("is_new", [False, True])
+def test_out_and_back_it_is_the_same_document(hall: Hall, bruno: Client, is_new: bool) -> None:
+    if is_new:
+        bruno.put(at("fresh"), b"first")
+        bruno.proppatch(at("fresh"), {COLOUR: "red"})
+    address = at("fresh" if is_new else "note")
+    token = bruno.lock(address).token
+    bruno.move(address, at("note~"), if_=f"({token})")
+    bruno.move(at("note~"), address)
+    assert (versions(hall, address[16:]), colour(bruno, address)) == ([], "red")
+    assert tokens(bruno, address) == []
+    token = bruno.lock(address).token
+    bruno.delete(address, if_=f"({token})")
     (entry,) = trash(hall)
-    address = f"/history/conseil/trash/{entry}".replace(" ", "%20")
-    assert bruno.move(address, at("note")).status == 201
-    assert (versions(hall, "note"), colour(bruno, at("note"))) == ([], "red")
-    assert trash(hall) == []
+    source = f"/history/conseil/trash/{entry}".replace(" ", "%20")
+    assert bruno.move(source, address).status == 201
+    assert (versions(hall, address[16:]), colour(bruno, address)) == ([], "red")
+    assert (tokens(bruno, address), trash(hall)) == ([], [])
 
 
 # No version
@@ -286,6 +292,16 @@ def test_a_backup_is_a_document_once_saving_is_over(
         client.delete(at("note.bak"))
         hall.later(hours=1)
     assert deleted(hall, "note.bak") == [b"first", b"second"]
+
+
+def test_a_backup_that_gives_way_to_the_next_is_kept_once(hall: Hall, bruno: Client) -> None:
+    for content in (b"second", b"third", b"fourth"):
+        bruno.move(at("note"), at("note~"))
+        bruno.put(at("note"), content)
+        hall.later(hours=1)
+    assert versions(hall, "note") == [b"first", b"second", b"third"]
+    assert versions(hall, "note~") == []
+    assert len(hall.history("conseil")) == 3
 
 
 def test_a_backup_that_was_changed_is_another_document(hall: Hall, bruno: Client) -> None:

@@ -483,6 +483,15 @@ CASES = {
         LOGIN,
         {},
     ),
+    "moved onto the same content": Case(
+        [
+            (BRUNO, "PUT", "lettre.txt", b"bad"),
+            (CHLOE, "PUT", "same.txt", b"bad"),
+            (CHLOE, "MOVE", "lettre.txt", "same.txt"),
+        ],
+        LOGIN,
+        {"lettre.txt": GONE, "same.txt": b"lettre"},
+    ),
     "one device": Case(
         [(BRUNO, "PUT", "lettre.txt", b"good"), ("bruno/phone", "PUT", "lettre.txt", b"bad")],
         {"login": BRUNO, "device": "phone"},

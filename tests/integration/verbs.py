@@ -236,6 +236,20 @@ COPY = {
     "copy without copy_file_range": Case(copy(FOLDER, at("new")), lacking=("copy_file_range",)),
     "copy clutter": Case(copy(at("._a"), at("._b")), (put(at("._a")),), noted=False),
 }
+_SAVING = at("(A Document Being Saved By TextEdit)")
+_SAVED = (
+    ask("MKCOL", _SAVING),
+    put(f"{_SAVING}/new.txt"),
+    move(LETTER, f"{_SAVING}/lettre.txt"),
+    move(f"{_SAVING}/new.txt", LETTER),
+)
+SAVES = {
+    "make room for what is saved": Case(_SAVED[-2], _SAVED[:-2]),
+    "save by a folder": Case(_SAVED[-1], _SAVED[:-1]),
+    "delete the folder that was saved by": Case(delete(_SAVING), _SAVED),
+    "delete the backup": Case(delete(f"{_SAVING}/lettre.txt"), _SAVED),
+    "delete a placeholder": Case(delete(NEW), (put(NEW, b""),)),
+}
 _DELETED = (delete(LETTER), delete(FOLDER), delete(at("commission")), FORMERLY)
 _CHANGED = (
     later(10),
@@ -317,7 +331,6 @@ REWIND = {
 }
 
 
-
 def beside(path: str) -> Deed:
     """Somebody puts a document there directly on the disk."""
 
@@ -379,6 +392,7 @@ CASES: dict[str, Case] = {
     **DELETE,
     **MOVE,
     **COPY,
+    **SAVES,
     **RESTORE,
     **REWIND,
     **UPKEEP,

@@ -69,9 +69,7 @@ class Postgres:
         """A new, empty database; its SQLAlchemy URL."""
         self._databases += 1
         name = f"davserver{self._databases}"
-        self._run(
-            *("psql", "--host", str(self.directory), "--username", "postgres"),
-            *("--quiet", "--no-psqlrc", "--command"),
+        self.execute(
             # A town hall's database sorts as French does, not by bytes: a query that leans on
             # byte order (path >= 'a/' AND path < 'a0') must be found out. ICU, because it is
             # there on every machine, whatever locales were generated.
@@ -79,6 +77,13 @@ class Postgres:
             "LOCALE_PROVIDER icu ICU_LOCALE 'fr-FR'",
         )
         return f"postgresql+psycopg://postgres@/{name}?host={quote(str(self.directory), safe='')}"
+
+    def execute(self, command: str) -> None:
+        """Run one SQL command, outside of any transaction."""
+        self._run(
+            *("psql", "--host", str(self.directory), "--username", "postgres"),
+            *("--quiet", "--no-psqlrc", "--command", command),
+        )
 
     def stop(self) -> None:
         """End the cluster and drop all it held."""
