@@ -12,8 +12,8 @@ from davserver.cli.errors import NoDocument
 from davserver.cli.opened import opened
 from davserver.cli.output import show
 from davserver.cli.wording import _
+from davserver.documents.history import moment_name
 from davserver.documents.resource import locate
-from davserver.documents.versions import moment_name
 from davserver.documents.versions import versions as listed
 
 

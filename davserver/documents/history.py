@@ -173,11 +173,8 @@ class History:
             return None
 
     def _name_of(self, moment: datetime) -> str:
-        local, mark = moment.astimezone(self.zone), ""
-        if local.replace(tzinfo=self.zone, fold=0).astimezone(UTC) != moment:
-            # An hour that is there twice, when summer time ends.
-            local, mark = moment, "Z"
-        return f"{local:%Y-%m-%dT%H.%M}{mark}" if self.plain else f"{local:%Y-%m-%dT%H:%M}{mark}"
+        name = moment_name(moment, self.zone)
+        return name.replace(":", ".") if self.plain else name
 
     def _moments(self) -> Iterator[datetime]:
         """The full minutes after which something had changed that the actor may see, the latest
@@ -194,6 +191,16 @@ class History:
                 previous, found = moment, found + 1
                 if found == _LISTED_MAX:
                     return
+
+
+def moment_name(moment: datetime, zone: tzinfo | None) -> str:
+    """What `/history` calls the moment, by the clocks of `zone` (None: the system's)."""
+    local, mark = moment.astimezone(zone), ""
+    if local.replace(tzinfo=zone, fold=0).astimezone(UTC) != moment:
+        # An hour that is there twice, when summer time ends.
+        local, mark = moment, "Z"
+    precision = "microseconds" if local.microsecond else "seconds"
+    return local.replace(tzinfo=None).isoformat(timespec=precision).removesuffix(":00") + mark
 
 
 _ENDING_MAX = 10

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
@@ -43,7 +43,7 @@ def _moment(connection: Connection, one: Kept) -> datetime | None:
         return None
     came = traces.last(connection, name, left.journal_id)
     for unit in _UNITS:
-        moment = left.at - (left.at - datetime.min.replace(tzinfo=UTC)) % unit
+        moment: datetime = left.at - (left.at - datetime.min.replace(tzinfo=UTC)) % unit
         if moment == left.at:
             moment -= unit
         if came is not None and moment < came.at:
@@ -53,13 +53,3 @@ def _moment(connection: Connection, one: Kept) -> datetime | None:
         if traces.follow(connection, name, position) is not None:
             return moment
     return None
-
-
-def moment_name(moment: datetime, zone: tzinfo | None) -> str:
-    """What `/history` calls the moment, by the clocks of `zone` (None: the system's)."""
-    local, mark = moment.astimezone(zone), ""
-    if local.replace(tzinfo=zone, fold=0).astimezone(UTC) != moment:
-        # An hour that is there twice, when summer time ends.
-        local, mark = moment, "Z"
-    precision = "microseconds" if local.microsecond else "seconds"
-    return local.replace(tzinfo=None).isoformat(timespec=precision).removesuffix(":00") + mark

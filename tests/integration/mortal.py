@@ -7,9 +7,9 @@ process be killed there, or the system refuse.
 
 from __future__ import annotations
 
-import _pyio
 import builtins
 import errno
+import importlib
 import io
 import os
 import sqlite3
@@ -24,6 +24,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
+
+# Its writes go through `os`, where they can be seen. There are no stubs for it.
+_pyio = importlib.import_module("_pyio")
 
 COMMIT = "COMMIT"
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from davserver.documents.versions import moment_name
+from davserver.documents.history import moment_name
 from tests.integration.console import CHEAP, ENGLISH, FRENCH, Console
 from tests.integration.documents_client import CONTRIBUTOR, Client, Hall, at
 
