@@ -18,6 +18,7 @@ PACKAGES = {
     "/usr/lib/gvfs/gvfsd-dav": "gvfs-backends",
     "/usr/lib/python3/dist-packages/uno.py": "python3-uno",
     "dbus-run-session": "dbus-daemon",
+    "fusermount3": "fuse3",
     "gio": "libglib2.0-bin",
     "initdb": "postgresql-15",
     "kioclient5": "kde-cli-tools",

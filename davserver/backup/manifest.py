@@ -96,15 +96,6 @@ def read(backup: Path) -> Manifest:
         raise DamagedManifest(backup=backup) from None
 
 
-def header(backup: Path) -> Header:
-    """The header alone, without proof. Raises as `read` does."""
-    try:
-        with open(backup / NAME, "rb") as file:
-            return _header(json.loads(file.readline()), backup)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        raise DamagedManifest(backup=backup) from None
-
-
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 

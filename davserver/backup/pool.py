@@ -7,7 +7,7 @@ keeping anybody waiting. The names follow, as they were at one instant.
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -40,7 +40,7 @@ class Former:
 class Content:
     """A content that was fetched: where it lies for now, and what it is."""
 
-    file: Path
+    file: str
     size: int
     sha256: str
     linked: bool = False
@@ -56,7 +56,7 @@ class Pool:
     """
 
     room: Path
-    former: Mapping[Signature, Former] = field(default_factory=dict)
+    former: dict[Signature, Former] = field(default_factory=dict)
     contents: dict[Signature, Content] = field(default_factory=dict)
     left_out: LeftOut = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -73,10 +73,10 @@ class Pool:
         progress.advance(files=1)
 
     def _link(self, seen: Seen) -> bool:
-        former = self.former.get(seen.signature)
+        former = self.former.pop(seen.signature, None)
         if former is None:
             return False
-        room = self.room / str(next(self._numbers))
+        room = f"{self.room}/{next(self._numbers)}"
         try:
             status = os.lstat(former.file)
             if status.st_size != seen.size or abs(status.st_mtime_ns - seen.mtime_ns) >= _COARSE:
@@ -108,7 +108,7 @@ class Pool:
         else:
             # Its time may have been set since.
             os.utime(room, ns=(seen.mtime_ns, seen.mtime_ns))
-        self.contents[signature] = Content(room, copied.size, copied.sha256)
+        self.contents[signature] = Content(str(room), copied.size, copied.sha256)
 
     def place(self, seen: Seen, target: Path) -> Content | None:
         """Give the content that was `seen` the name `target`; None if it was not fetched."""
@@ -119,15 +119,15 @@ class Pool:
             _twin(content.file, target)
         else:
             os.rename(content.file, target)
-            content.file, content.placed = target, True
+            content.file, content.placed = str(target), True
         return content
 
 
-def _twin(file: Path, target: Path) -> None:
+def _twin(file: str, target: Path) -> None:
     """Let the content of `file` have the name `target` as well."""
     try:
         os.link(file, target, follow_symlinks=False)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
-        disk.copy(file, target, lambda size: None)
+        disk.copy(Path(file), target, lambda size: None)

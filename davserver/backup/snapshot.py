@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,7 +143,7 @@ class _Making:
         documents: Documents,
         actor: Actor,
         room: Path,
-        former: Mapping[Signature, Former],
+        former: dict[Signature, Former],
         progress: Progress,
     ) -> None:
         self._documents = documents

@@ -13,6 +13,7 @@ import errno
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from acl import journal
+from davserver import paths
 from davserver.documents.store import Store, copy_file, open_file, sync_directory
 
 
@@ -168,22 +170,6 @@ def _put_back(source: Path, target: Path) -> None:
     os.rename(source, target)
 
 
-@dataclass(frozen=True)
-class Sync:
-    """The names in the directory `path` last, before it is moved itself."""
-
-    path: str
-
-    def do(self, data: Path) -> None:
-        sync_directory(data / self.path)
-
-    def undo(self, data: Path) -> None:
-        """There is nothing to undo."""
-
-    def names(self) -> tuple[str, ...]:
-        return ()
-
-
 def _set_modified(path: Path, modified_ns: int) -> None:
     descriptor = open_file(path)
     try:
@@ -196,9 +182,9 @@ def _set_modified(path: Path, modified_ns: int) -> None:
 # A file system without hard links, or with no more of them for this file.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK})
 
-Step = Rename | Replace | Link | Touch | Make | Turn | Sync
+Step = Rename | Replace | Link | Touch | Make | Turn
 _KINDS: dict[str, type[Step]] = {
-    kind.__name__.lower(): kind for kind in (Rename, Replace, Link, Touch, Make, Turn, Sync)
+    kind.__name__.lower(): kind for kind in (Rename, Replace, Link, Touch, Make, Turn)
 }
 
 _NAME = re.compile(r"([0-9a-f]{32})\.(\d+(?:-\d+)*)")
@@ -218,8 +204,7 @@ class Intent:
         """Write the intent down and do its steps, durably; on an error undo them and raise it."""
         try:
             self._write()
-            for step in self._steps:
-                step.do(self._store.data)
+            self._do()
             self._sync()
         except BaseException:
             self.undo()
@@ -240,6 +225,23 @@ class Intent:
         for step in self._steps:
             if isinstance(step, Turn):
                 step.undo(self._store.data)
+
+    def _do(self) -> None:
+        data = self._store.data
+        # The directories in which names have changed; and by the folders that they lie in.
+        changed: set[str] = set()
+        inside: defaultdict[str, set[str]] = defaultdict(set)
+        for step in self._steps:
+            if isinstance(step, Rename):
+                # When this has another name, so have they: `_sync` would not find them.
+                for directory in changed & inside.pop(step.source, set()):
+                    sync_directory(data / directory)
+                    changed.remove(directory)
+            step.do(data)
+            for directory in {os.path.dirname(name) for name in step.names()}:
+                changed.add(directory)
+                for folder in (*paths.ancestors(directory), directory):
+                    inside[folder].add(directory)
 
     def _begun(self) -> list[Step]:
         """The steps that may have been done."""

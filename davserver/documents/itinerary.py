@@ -12,7 +12,7 @@ from pathlib import Path
 
 from davserver import paths
 from davserver.documents.arrangement import Node
-from davserver.documents.intents import Rename, Replace, Step, Sync, Turn
+from davserver.documents.intents import Rename, Replace, Step, Turn
 from davserver.documents.outcome import Arrival, Departure, Outcome
 from davserver.documents.resource import Resource
 from davserver.documents.store import Store
@@ -52,13 +52,6 @@ class Itinerary:
         self._pieces = {piece.departure.origin: piece for piece in pieces}
         self._arrivals = {one.node: one for one in outcome.arrivals}
         self._targets = {one.target for one in outcome.arrivals}
-        # The directories in each piece that another piece goes out of.
-        self._opened: dict[Spot, list[str]] = {}
-        for origin, piece in self._pieces.items():
-            around = self._around(origin)
-            if around is not None:
-                disk = self._relative(piece.resource.disk.parent)
-                self._opened.setdefault(around, []).append(disk)
         # Where what comes waits, or is taken from.
         self._waiting = dict(prepared)
 
@@ -90,7 +83,6 @@ class Itinerary:
     def _out(self) -> Iterator[Step]:
         for number, (origin, piece) in enumerate(self._pieces.items()):
             disk = self._relative(piece.resource.disk)
-            yield from self._left_in(origin)
             if piece.departure.target is None:
                 following = self._outcome.superseded.get(origin)
                 if following is None or self._replaced(following) is None:
@@ -101,10 +93,6 @@ class Itinerary:
                 staged = self._relative(self._store.staging / f"{self._uid}.{number}")
                 self._waiting[piece.departure.node] = staged
                 yield Rename(disk, staged)
-
-    def _left_in(self, origin: Spot) -> Iterator[Step]:
-        """What has gone out of a folder must have gone for good when that goes itself."""
-        yield from (Sync(disk) for disk in dict.fromkeys(self._opened.get(origin, ())))
 
     def _in(self) -> Iterator[Step]:
         for one in self._outcome.arrivals:
@@ -133,15 +121,10 @@ class Itinerary:
 
     def _goes_along(self, spot: Spot) -> bool:
         """Whether a folder around it departs."""
-        return self._around(spot) is not None
-
-    def _around(self, spot: Spot) -> Spot | None:
-        """The innermost folder around it that departs."""
-        for path in reversed(paths.ancestors(spot.path)):
-            around = Spot(spot.space_id, spot.tree, path)
-            if around in self._pieces:
-                return around
-        return None
+        return any(
+            Spot(spot.space_id, spot.tree, path) in self._pieces
+            for path in paths.ancestors(spot.path)
+        )
 
     def _relative(self, disk: Path) -> str:
         return str(disk.relative_to(self._store.data))

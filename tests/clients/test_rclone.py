@@ -6,14 +6,18 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from tests.clients.mount import Mount
 from tests.clients.program import Account, Finished, Home
 from tests.server.process import Server
+from tests.server.town import WITHIN, until
 
 pytestmark = pytest.mark.needs("rclone")
 
@@ -94,6 +98,27 @@ class Rclone:
 
     def __call__(self, *args: str) -> Finished:
         return self.home.run("rclone", *args, timeout=300, environment=self.environment)
+
+    @contextmanager
+    def mounted(self, source: str, point: Path) -> Iterator[Mount]:
+        """Mount `source` at `point`: what is written there is uploaded a second later."""
+        point.mkdir()
+        options = ("--vfs-cache-mode", "writes", "--vfs-write-back", "1s", "--dir-cache-time", "1s")
+        with (point.parent / "rclone.log").open("wb") as log:
+            process = subprocess.Popen(
+                ["rclone", "mount", *options, source, str(point)],
+                env={**self.home.environment, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            until(point.is_mount, f"{source} is mounted")
+            yield Mount(self.home, point)
+        finally:
+            # It unmounts, and ends.
+            process.terminate()
+            process.wait(WITHIN)
 
     def sync(self, source: str, target: str) -> list[str]:
         """Synchronise; what was done to each file, as rclone tells it."""

@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -22,7 +22,7 @@ from tests.clients.program import Account, Home
 from tests.clients.test_libreoffice import odt, text_of
 from tests.clients.test_rclone import Rclone
 from tests.server.process import Server
-from tests.server.town import until
+from tests.server.town import WITHIN
 
 COLOUR = "{urn:x}colour"
 PROPPATCH = b"""<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop>
@@ -50,9 +50,12 @@ class Document:
         assert self.dav("PROPPATCH", self.path, PROPPATCH).status == 207
         self.trash = self.dav.names("/history/conseil/trash/")
 
-    def holds(self, content: bytes) -> bool:
-        reply = self.dav("GET", self.path)
-        return reply.status == 200 and reply.body == content
+    def wait(self, content: bytes) -> None:
+        """Until this is its content: a mount uploads in its own time."""
+        deadline = time.monotonic() + WITHIN
+        while (reply := self.dav("GET", self.path)).status != 200 or reply.body != content:
+            assert time.monotonic() < deadline, reply
+            time.sleep(0.1)
 
     def versions(self) -> list[bytes]:
         """The former contents, from the places where people are told to look for them."""
@@ -164,8 +167,26 @@ def test_editors_on_davfs2(editor: str, document: Document, mount: Mount) -> Non
     for number in range(1, 4):
         mount.sh(script.format(document.name, number))
         # It uploads in its own time.
-        until(partial(document.holds, f"{number}\n".encode()), f"save {number} is there")
+        document.wait(f"{number}\n".encode())
     mount.unmount()
+    assert document.versions() == [b"0\n", b"1\n", b"2\n"]
+    document.check(*leaves)
+
+
+@pytest.mark.parametrize("editor", EDITORS)
+@pytest.mark.needs("rclone", "fusermount3")
+@mounting
+def test_editors_on_a_mount_that_uploads_later(
+    editor: str, document: Document, home: Home, anne: Account, tmp_path: Path
+) -> None:
+    """By then the backup has been deleted already."""
+    document.make(b"0\n")
+    script, leaves = EDITORS[editor]
+    rclone = Rclone(home, document.server, anne, "nextcloud")
+    with rclone.mounted(f"town:{document.folder}", tmp_path / "mnt") as mount:
+        for number in range(1, 4):
+            mount.sh(script.format(document.name, number))
+            document.wait(f"{number}\n".encode())
     assert document.versions() == [b"0\n", b"1\n", b"2\n"]
     document.check(*leaves)
 

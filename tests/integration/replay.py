@@ -194,6 +194,7 @@ def _put_back(source: Path, target: Path) -> None:
             _second_names(Path(one), target / name)
         else:
             os.link(one, target / name)
+    shutil.copystat(source, target)
 
 
 @contextmanager

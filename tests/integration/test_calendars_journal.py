@@ -59,6 +59,7 @@ def test_each_change_has_one_row_with_the_former_text(hall: Town) -> None:
                 "to_space": None,
                 "to": "agenda/b.ics",
                 "former": None,
+                "moved": changed,
                 "etag": second,
             },
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from acl.actor import Actor
+from acl.tables import spaces
 from config.errors import DavserverError
 from davserver.documents import adopt as adoption
 from davserver.documents import counts, locks, retention
@@ -321,6 +322,9 @@ REWIND = {
         rewind(), (FORMERLY, move(at("commission"), href("projet", "new")), FORMERLY)
     ),
     "rewind properties and times": Case(rewind(), (FORMERLY, set_(COLOUR + TIME, LETTER))),
+    "rewind the time of what was moved": Case(
+        rewind(), (FORMERLY, set_(TIME, LETTER), move(LETTER, NEW), FORMERLY)
+    ),
     "rewind what needs a copy": Case(
         rewind(), (put(at("same.txt"), b"lettre"), FORMERLY, move(at("same.txt"), LETTER))
     ),
@@ -359,6 +363,12 @@ def adopt(hall: Hall) -> None:
     adoption.adopt(hall.app.documents, CONSOLE, "conseil")
 
 
+def miscount(hall: Hall) -> int:
+    with hall.database.write() as connection:
+        connection.execute(spaces.update().where(spaces.c.slug == "conseil").values(used_bytes=0))
+    return 200
+
+
 @answered
 def recount(hall: Hall) -> None:
     counts.repair(hall.app.documents, CONSOLE, "conseil")
@@ -378,7 +388,7 @@ _KEPT = (put(LETTER), put(LETTER, b"newer"), *_DELETED)
 UPKEEP = {
     "count what history keeps": Case(count, _KEPT, noted=False),
     "free what history has kept": Case(free, (*_KEPT, count, later(400 * DAY))),
-    "count anew": Case(recount, (beside("beside.txt"),), untidy=True),
+    "count anew": Case(recount, (miscount,), untidy=True),
     "adopt what was changed on the disk": Case(
         adopt,
         (beside("dossier/beside.txt"), beside("dossier/note.txt"), renamed("lettre.txt")),

@@ -58,7 +58,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert written(tmp_path, *entries).read_bytes().isascii()
     read = manifest.read(tmp_path)
     assert read == manifest.Manifest(HEADER, (FOLDER, *entries))
-    assert manifest.header(tmp_path) == HEADER
 
 
 def test_it_is_never_written_over(tmp_path: Path) -> None:
@@ -111,8 +110,6 @@ def test_every_single_byte_counts(tmp_path: Path) -> None:
 def test_none_at_all(tmp_path: Path) -> None:
     with pytest.raises(DamagedManifest):
         manifest.read(tmp_path)
-    with pytest.raises(DamagedManifest):
-        manifest.header(tmp_path / "nowhere")
 
 
 OUT: list[list[Entry]] = [

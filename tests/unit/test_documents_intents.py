@@ -21,14 +21,14 @@ from acl.journal import Act
 from acl.tables import journal
 from config.database import Database
 from davserver.documents import intents
-from davserver.documents.intents import Intent, Rename, Replace, Step
+from davserver.documents.intents import Intent, Link, Make, Rename, Replace, Step, Touch, Turn
 from davserver.documents.store import Store
 from tests.integration.documents_client import START, tree
 
 UID = "f" * 32
 KEPT = f"history/conseil/{UID[:2]}/{UID}"
 # What the store may ask of the system that changes something, or makes it last.
-CALLS = ("rename", "link", "unlink", "fsync", "open")
+CALLS = ("rename", "link", "unlink", "mkdir", "rmdir", "utime", "fsync", "open")
 
 
 class Crash(BaseException):
@@ -46,6 +46,8 @@ class Case:
 
 LETTER, OTHER, STAGED = "spaces/conseil/letter", "spaces/conseil/other", f"staging/{UID}"
 FOLDER = "spaces/conseil/folder"
+WAITING, ALSO_WAITING = f"staging/{UID}.0", f"staging/{UID}.1"
+TURN = Turn(f"staging/{UID}.turn")
 
 CASES = {
     "put a new document": Case(
@@ -88,6 +90,37 @@ CASES = {
         {f"{FOLDER}/inside": b"old"},
         {f"{KEPT}/inside": b"old"},
     ),
+    "keep a second name": Case(
+        (Link(OTHER, KEPT), Rename(STAGED, LETTER)),
+        {STAGED: b"new", OTHER: b"old"},
+        {LETTER: b"new", OTHER: b"old", KEPT: b"old"},
+    ),
+    "make a folder, and move into it": Case(
+        (Make(FOLDER), Rename(LETTER, f"{FOLDER}/letter")),
+        {LETTER: b"moved"},
+        {f"{FOLDER}/letter": b"moved"},
+    ),
+    "move, and set the time": Case(
+        (Rename(LETTER, OTHER), Touch(OTHER, 10**18, 2 * 10**18)),
+        {LETTER: b"moved"},
+        {OTHER: b"moved"},
+    ),
+    "exchange two names": Case(
+        (
+            *(Rename(LETTER, WAITING), Rename(OTHER, ALSO_WAITING), TURN),
+            *(Rename(ALSO_WAITING, LETTER), Rename(WAITING, OTHER)),
+        ),
+        {LETTER: b"one", OTHER: b"another"},
+        {LETTER: b"another", OTHER: b"one"},
+    ),
+    "move a folder into what was in it": Case(
+        (
+            *(Rename(f"{FOLDER}/in/deep", WAITING), Rename(FOLDER, ALSO_WAITING), TURN),
+            *(Rename(WAITING, FOLDER), Rename(ALSO_WAITING, f"{FOLDER}/in")),
+        ),
+        {f"{FOLDER}/in/deep/letter": b"deep", f"{FOLDER}/other": b"other"},
+        {f"{FOLDER}/letter": b"deep", f"{FOLDER}/in/other": b"other"},
+    ),
 }
 
 
@@ -114,7 +147,7 @@ def lay_out(data: Path, content: dict[str, bytes]) -> Store:
     store.make_space("conseil")
     store.kept("conseil", UID)
     for path, what in content.items():
-        (data / path).parent.mkdir(exist_ok=True)
+        (data / path).parent.mkdir(parents=True, exist_ok=True)
         (data / path).write_bytes(what)
     return store
 
@@ -305,3 +338,26 @@ def test_what_concerns_another_space_too_is_left_to_who_holds_both(
         intents.settle(connection, store, {1, 2, 3})
     assert contents(store) == {LETTER: b"moved"}
     assert intents.pending(store, {1}) == {1}
+
+
+def test_what_a_crash_left_is_undone_whatever_happened_on_the_disk_meanwhile(
+    tmp_path: Path, database: Database
+) -> None:
+    store = lay_out(tmp_path / "data", {f"{FOLDER}/letter": b"moved", OTHER: b"touched"})
+    Intent(store, UID, {1}, (Rename(f"{FOLDER}/letter", LETTER),)).carry_out()
+    Intent(store, UID[::-1].replace("f", "e"), {1}, (Touch(OTHER, 1, 2),)).carry_out()
+    (store.data / FOLDER).rmdir()
+    (store.data / OTHER).unlink()
+    settle(database, store)
+    assert contents(store) == {f"{FOLDER}/letter": b"moved"}
+
+
+def test_what_is_no_intent_is_none(tmp_path: Path, database: Database) -> None:
+    """NFS gives another name to what somebody has open when it is removed."""
+    store = lay_out(tmp_path / "data", {LETTER: b"old"})
+    (store.intents / ".nfs000000000000abcd00000001").touch()
+    assert intents.concerned_spaces(store) == []
+    assert intents.pending(store, {1}) == {1}
+    with database.write() as connection:
+        intents.settle(connection, store, {1})
+    assert contents(store) == {LETTER: b"old"}
