@@ -14,7 +14,7 @@ from typing import Any
 from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.wsgi import Server as WsgiServer
 
-from config.errors import DavserverError, StorageFull
+from config.errors import DavserverError, StorageFailed, StorageFull
 from config.settings import Settings
 from davserver.app import App, build
 from davserver.http.message import TOKEN, ChunkedBody, Invited, SizedBody, read_headers
@@ -226,7 +226,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> int:
 def _recover(app: App) -> None:
     try:
         app.recover()
-    except StorageFull as error:
+    except (StorageFailed, StorageFull) as error:
         # People can read meanwhile, and whoever wants to write will have it settled first.
         _log.warning("not all that was cut short is settled: %s", error)
 

@@ -160,6 +160,12 @@ def set_size(connection: Connection, uid: str, size: int | None) -> None:
     connection.execute(kept.update().where(kept.c.uid == uid).values(size=size))
 
 
+def reduce(connection: Connection, uid: str, restricted: members.Lists) -> None:
+    """Say that a part of it has left: these lists are left, and it will be counted again."""
+    values = {"size": None, "restricted": restricted}
+    connection.execute(kept.update().where(kept.c.uid == uid).values(values))
+
+
 def remove(connection: Connection, uid: str) -> None:
     """Say that history keeps it no longer."""
     connection.execute(kept.delete().where(kept.c.uid == uid))

@@ -125,8 +125,8 @@ def take_out(
     if source.path == one.path:
         kept.remove(change.connection, one.uid)
     else:
-        # What is left of it is counted anew.
-        kept.set_size(change.connection, one.uid, None)
+        rest = {path: lines for path, lines in one.restricted.items() if path not in inner}
+        kept.reduce(change.connection, one.uid, rest)
     spaces.charge(change.connection, source.space.id, 0, history=-(one.size or 0))
     detail = {"from_space": source.space.slug, "from": source.path, "from_tree": one.uid}
     change.record("document.restore", target, {**detail, **replaced})

@@ -60,7 +60,10 @@ def mounted(
         secrets = home.write("secrets", f'"{url}" "{account.login}" "{account.password}"\n')
         conf = home.write("davfs2.conf", CONF.format(cache=cache, secrets=secrets))
         point.mkdir()
-        home.run("mount.davfs", "-o", f"conf={conf}", url, str(point))
+        # Home.run ends what it leaves behind in its session: it must have a session of its own.
+        served = Path("/run/mount.davfs") / f"{str(point).strip('/').replace('/', '-')}.pid"
+        wait = f"until test -s {served}; do sleep 0.1; done"
+        home.run("sh", "-euc", f"mount.davfs -o conf={conf} {url} {point}; {wait}")
         mount = Mount(home, point)
         try:
             yield mount

@@ -179,8 +179,11 @@ def test_spaces(mairie: Console) -> None:
         "title": "Voirie",
         "confidential": True,
         "archived": False,
+        "live_bytes": 0,
+        "history_bytes": 0,
         "used_bytes": 0,
         "quota_bytes": 20 * 10**9,
+        "free_bytes": 20 * 10**9,
     }
     assert (mairie.data / "spaces" / "voirie").is_dir()
     assert "20 GB" in mairie("space", "list")

@@ -93,6 +93,7 @@ def test_check(mairie: Console) -> None:
         {
             "space": "commission-ecoles",
             "path": "",
+            "to": "",
             "problem": "The space has no folder on the disk.",
         }
     ]
@@ -244,6 +245,7 @@ def test_every_command_works_while_the_server_runs(database_url: str, tmp_path: 
         server.cli("account", "disable", "anne")
         assert status(server, "anne", "/spaces/voirie/") == 401
         server.cli("account", "enable", "anne")
+        server.cli("check", "--adopt")
         for command in (("who-can", "voirie"), ("lock", "list"), ("journal",), ("check",)):
             server.cli(*command)
         refused = server.cli("init", check=False)

@@ -427,6 +427,21 @@ def test_a_part_of_a_folder_comes_back(hall: Hall, bruno: Client) -> None:
     }
 
 
+def test_a_restricted_part_of_a_folder_comes_back(hall: Hall, bruno: Client) -> None:
+    rita = hall.client("rita")
+    plant(bruno)
+    hall.restrict("conseil", "dossier/sous", {"bruno": MANAGER})
+    bruno.delete(at("dossier"))
+    entry = past("trash/dossier (2026-11-23 12.00, bruno)")
+    assert bruno.move(f"{entry}/sous", at("sous")).status == 201
+    assert rita.propfind(at("sous")).status == 404
+    hall.consistent()
+    assert bruno.move(entry, at("dossier")).status == 201
+    assert rita.list(at("dossier")) == ["note.txt"]
+    assert bruno.mkcol(at("dossier/sous")).status == 201
+    assert rita.list(at("dossier")) == ["note.txt", "sous"]
+
+
 def test_a_former_version_comes_back_as_the_next_one(hall: Hall, bruno: Client) -> None:
     plant(bruno)
     hall.later(minutes=5)
