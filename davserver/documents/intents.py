@@ -148,6 +148,14 @@ class Turn(Make):
     follows was begun.
     """
 
+    def do(self, data: Path) -> None:
+        super().do(data)
+        sync_directory((data / self.path).parent)
+
+    def undo(self, data: Path) -> None:
+        super().undo(data)
+        sync_directory((data / self.path).parent)
+
     def has_come(self, data: Path) -> bool:
         """Whether the steps that follow may have been done."""
         return os.path.lexists(data / self.path)
@@ -202,19 +210,32 @@ class Intent:
 
     def carry_out(self) -> None:
         """Write the intent down and do its steps, durably; on an error undo them and raise it."""
+        directories = _Directories(self._store)
         try:
             self._write()
-            self._do()
-            self._sync()
+            for step in self._steps:
+                if isinstance(step, Rename):
+                    directories.sync(step.source)
+                elif isinstance(step, Turn):
+                    directories.sync()
+                step.do(self._store.data)
+                directories.note(step.names())
+            directories.sync()
         except BaseException:
             self.undo()
             raise
 
     def undo(self) -> None:
         """Undo whatever steps were done, and forget the intent. Harmless when repeated."""
+        directories = _Directories(self._store)
         for step in reversed(self._begun()):
+            if isinstance(step, Rename):
+                directories.sync(step.target)
+            elif isinstance(step, Turn):
+                directories.sync()
             step.undo(self._store.data)
-        self._sync()
+            directories.note(step.names())
+        directories.sync()
         self.forget()
         # A power failure must not bring it back: what it names may be something else by then.
         sync_directory(self._store.intents)
@@ -225,23 +246,6 @@ class Intent:
         for step in self._steps:
             if isinstance(step, Turn):
                 step.undo(self._store.data)
-
-    def _do(self) -> None:
-        data = self._store.data
-        # The directories in which names have changed; and by the folders that they lie in.
-        changed: set[str] = set()
-        inside: defaultdict[str, set[str]] = defaultdict(set)
-        for step in self._steps:
-            if isinstance(step, Rename):
-                # When this has another name, so have they: `_sync` would not find them.
-                for directory in changed & inside.pop(step.source, set()):
-                    sync_directory(data / directory)
-                    changed.remove(directory)
-            step.do(data)
-            for directory in {os.path.dirname(name) for name in step.names()}:
-                changed.add(directory)
-                for folder in (*paths.ancestors(directory), directory):
-                    inside[folder].add(directory)
 
     def _begun(self) -> list[Step]:
         """The steps that may have been done."""
@@ -260,13 +264,31 @@ class Intent:
             os.fsync(file.fileno())
         sync_directory(self._store.intents)
 
-    def _sync(self) -> None:
-        directories = {
-            (self._store.data / name).parent for step in self._steps for name in step.names()
-        }
-        for directory in directories - {self._store.staging}:
-            if directory.is_dir():
-                sync_directory(directory)
+
+class _Directories:
+    """The directories in which an act has changed names, as long as these do not last."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._changed: set[str] = set()
+        # By the folders that they lie in, themselves included.
+        self._inside: defaultdict[str, set[str]] = defaultdict(set)
+
+    def note(self, names: Iterable[str]) -> None:
+        """These names have changed."""
+        for directory in {os.path.dirname(name) for name in names}:
+            self._changed.add(directory)
+            for folder in (*paths.ancestors(directory), directory):
+                self._inside[folder].add(directory)
+
+    def sync(self, folder: str = "") -> None:
+        """Make the names last that have changed in `folder`, before it gets another name itself;
+        all of them, without one."""
+        for directory in self._changed & self._inside.pop(folder, set()):
+            self._changed.remove(directory)
+            disk = self._store.data / directory
+            if disk != self._store.staging and disk.is_dir():
+                sync_directory(disk)
 
 
 def settle(connection: Connection, store: Store, space_ids: Iterable[int]) -> None:

@@ -21,7 +21,7 @@ from config.settings import Retention
 from davserver.documents.change import Change
 from davserver.documents.documents import Documents
 from davserver.documents.intents import Make, Rename, Step
-from davserver.documents.kept import TRASH, VERSION
+from davserver.documents.kept import PASSING, TRASH, VERSION
 from davserver.documents.resource import Place
 from davserver.documents.tables import LIVE, kept, properties, traces
 from davserver.documents.traces import ARRIVED, Spot, other
@@ -81,6 +81,10 @@ def freed(
             age = now - version.at
             if version.reason == TRASH:
                 if age > rules.trash:
+                    going.append(version.uid)
+            elif version.reason == PASSING:
+                # Nobody would look for it as the version of a day.
+                if age > rules.keep:
                     going.append(version.uid)
             elif age > rules.daily or (version.passing and age > LEAST):
                 going.append(version.uid)

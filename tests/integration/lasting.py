@@ -37,6 +37,7 @@ class _Order:
         self.directories: set[str] = set()
         self.intents = intents
         self.committed = False
+        self.turned = False
 
     def follow(self, call: Call) -> None:
         match call.what, call.names:
@@ -44,6 +45,7 @@ class _Order:
                 assert not _lasting(self.files | self.directories), "committed before it lasts"
                 self.committed = True
             case (("fsync" | "fdatasync"), (name,)):
+                self.turned = self.turned and name != "staging"
                 self.files.discard(name)
                 self.directories.discard(name)
             case (("link" | "rename" | "replace"), (source, target)):
@@ -53,7 +55,8 @@ class _Order:
                 for names in (self.files, self.directories):
                     for name in [name for name in names if _in(name, source)]:
                         names.add(target + name.removeprefix(source))
-                        names.remove(name)
+                        if call.what != "link":
+                            names.remove(name)
             case "open", (name,):
                 self.directories.add(os.path.dirname(name))
                 if os.path.dirname(name) == _INTENTS:
@@ -66,6 +69,9 @@ class _Order:
                     assert self.committed or undone, "forgotten before it is undone"
                 self.files.discard(name)
                 self.directories.add(os.path.dirname(name))
+            case (("mkdir" | "rmdir"), (name,)) if name.endswith(".turn"):
+                assert not _lasting(self.files | self.directories), "turned before it lasts"
+                self.turned = True
             case (("mkdir" | "rmdir"), (name,)):
                 # The way to what history keeps may be made whatever comes of it.
                 if _lasting((name,)) and not (name.startswith("history/") and name.count("/") < 3):
@@ -81,6 +87,7 @@ class _Order:
         assert self.intents, "done before it is written down"
         unsure = {name for name in self.files | self.directories if _in(name, _INTENTS)}
         assert not unsure, "done before the intent lasts"
+        assert not self.turned, "done before the turn lasts"
 
 
 def _lasting(names: Iterable[str]) -> set[str]:

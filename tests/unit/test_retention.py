@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config.settings import Retention
-from davserver.documents.kept import TRASH, VERSION
+from davserver.documents.kept import PASSING, TRASH, VERSION
 from davserver.documents.retention import LEAST, Rules, Version, freed
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -70,6 +70,14 @@ GOING: dict[str, tuple[list[Version], list[str]]] = {
     "the trash is no version of the day": (
         kept("09-10T08:00:00") + kept("09-10T09:00:00", reason=TRASH),
         [],
+    ),
+    "what programs left behind after 30 days": (
+        kept("10-24T11:59:59", "10-24T12:00:00", reason=PASSING),
+        ["10-24T11:59:59"],
+    ),
+    "what programs left behind is no version of the day": (
+        kept("09-10T08:00:00") + kept("09-10T09:00:00", reason=PASSING),
+        ["09-10T09:00:00"],
     ),
     "saves in a row after 7 days": (
         kept("11-16T11:59:00", "11-16T11:59:30", "11-16T12:00:00", passing=True),
