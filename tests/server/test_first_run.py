@@ -96,7 +96,7 @@ def test_server_says_where_it_is(shown: Demonstration) -> None:
 def test_account_mounts_just_its_spaces(shown: Demonstration, login: str) -> None:
     assert ask(shown.server.port, "OPTIONS", "/")["DAV"].startswith("1, 2")
     assert ask(shown.server.port, "PROPFIND", "/spaces/").status == 401
-    assert set(shown.members(login, "/")) == {"spaces"}
+    assert set(shown.members(login, "/")) == {"history", "spaces"}
     assert set(shown.members(login, "/spaces/")) == SPACES[login]
     everywhere = set().union(*SPACES.values())
     for slug in everywhere:
